@@ -1,1 +1,6 @@
+//! Runout: the shop backend for things that run out.
 
+pub mod app;
+pub mod platform;
+
+pub use app::App;
