@@ -1,1 +1,3 @@
+//! The shop: library behind the `runout` binary.
 
+pub mod platform;

@@ -1,0 +1,5 @@
+//! What every capability stands on: problems, extractors, lists, configuration, the server.
+//!
+//! Nothing here knows a product or an order. Every refusal is a [`problem::Problem`].
+
+pub mod problem;
