@@ -2,4 +2,7 @@
 //!
 //! Nothing here knows a product or an order. Every refusal is a [`problem::Problem`].
 
+pub mod extract;
 pub mod problem;
+pub mod rate;
+pub mod request;
