@@ -1,3 +1,6 @@
-//! The shop: library behind the `runout` binary.
+//! Runout: the shop backend for things that run out.
 
+pub mod app;
 pub mod platform;
+
+pub use app::App;

@@ -40,6 +40,14 @@ pub enum Error {
     },
 }
 
+/// Constraints that only a race can violate: the decision has looked, and another node was faster.
+/// Deciding again sees what that node stored.
+const RACES: [&str; 3] = [
+    "idempotency_pkey",
+    "idempotency_account_id_key_key",
+    "stock_level_variant_id_location_id_key",
+];
+
 /// The driver's own error.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -49,7 +57,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// True if running the same transaction again may succeed and cannot do its work twice.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Error::Conflict(_))
+        match self {
+            Error::Conflict(_) => true,
+            Error::Constraint { name, .. } => RACES.contains(&name.as_str()),
+            _ => false,
+        }
     }
 
     /// True if `name` is the constraint that refused the change.

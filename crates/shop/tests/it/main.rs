@@ -1,1 +1,5 @@
+//! The integration suite: one binary, every test on both engines.
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod seam;
+mod support;

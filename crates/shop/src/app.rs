@@ -1,0 +1,73 @@
+//! The application's state and its router, made once and shared by every handler, job and test.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::Router;
+use runout_store::{Db, Ids, Sql};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::platform::clock::Clock;
+
+/// Ids of hot sequences taken from the database at a time.
+const ID_BLOCK: i64 = 1_000;
+
+/// Everything that a request or a job may use. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of [`App`].
+pub struct Parts {
+    pub db: Db,
+    pub clock: Clock,
+    pub ids: IdPools,
+}
+
+/// Ids of rows that are written in numbers.
+pub struct IdPools {
+    pub outbox: Ids,
+    pub audit: Ids,
+}
+
+impl Default for IdPools {
+    fn default() -> Self {
+        Self { outbox: Ids::new("outbox", ID_BLOCK), audit: Ids::new("audit", ID_BLOCK) }
+    }
+}
+
+impl App {
+    /// Puts the application together on an open, migrated database.
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self(Arc::new(Parts { db, clock, ids: IdPools::default() }))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The document's frame; paths come from the capabilities' routers.
+#[derive(OpenApi)]
+#[openapi(info(title = "Runout", description = "Sells things that run out, never one too many."))]
+struct Document;
+
+/// Every route with its description. Each capability adds its router here.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+}
+
+/// The whole service: routes and layers.
+pub fn router(app: App) -> Router {
+    let (router, _document) = routes().split_for_parts();
+    router.with_state(app)
+}
+
+/// Every statement of the program, for the test that prepares each on both engines.
+pub fn statements() -> Vec<&'static Sql> {
+    [runout_store::statements(), crate::platform::command::STATEMENTS.to_vec()].concat()
+}
