@@ -69,5 +69,11 @@ pub fn router(app: App) -> Router {
 
 /// Every statement of the program, for the test that prepares each on both engines.
 pub fn statements() -> Vec<&'static Sql> {
-    [runout_store::statements(), crate::platform::command::STATEMENTS.to_vec()].concat()
+    [
+        runout_store::statements(),
+        crate::platform::command::STATEMENTS.to_vec(),
+        crate::catalog::statements(),
+        crate::pricing::statements(),
+    ]
+    .concat()
 }

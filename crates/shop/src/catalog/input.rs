@@ -350,7 +350,8 @@ fn different_moments(prices: &[NewPrice], (): &()) -> garde::Result {
     let key = |price: &NewPrice| (price.currency.clone(), price.effective_from.map(to_micros));
     match prices.iter().find(|price| !seen.insert(key(price))) {
         Some(price) => {
-            let wrong = format!("there are two prices in {} from the same moment on", price.currency);
+            let wrong =
+                format!("there are two prices in {} from the same moment on", price.currency);
             Err(garde::Error::new(wrong))
         }
         None => Ok(()),

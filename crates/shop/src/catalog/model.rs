@@ -63,7 +63,8 @@ impl Attributes {
     }
 
     fn read(text: String) -> Result<Self> {
-        let broken = |error: serde_json::Error| Error::Decode { column: 9, reason: error.to_string() };
+        let broken =
+            |error: serde_json::Error| Error::Decode { column: 9, reason: error.to_string() };
         RawValue::from_string(text).map(Self).map_err(broken)
     }
 }
@@ -291,9 +292,7 @@ mod tests {
 
     #[test]
     fn changes_are_named_field_by_field() {
-        let attributes = |text: &str| {
-            Attributes::read(text.to_owned()).expect("JSON")
-        };
+        let attributes = |text: &str| Attributes::read(text.to_owned()).expect("JSON");
         let before = ProductFields {
             title: "One".to_owned(),
             attributes: attributes(r#"{"a": 1, "b": 2}"#),

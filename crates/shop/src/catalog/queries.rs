@@ -83,7 +83,9 @@ pub(super) fn product(id: i64, sight: Sight, view: View) -> Statement {
 pub(super) fn product_of_variant(variant_id: i64, sight: Sight, view: View) -> Statement {
     let mut sql = select(view);
     sql.push(" from product p").push(VARIANTS);
-    sql.push("where p.id = (select w.product_id from variant w where w.deleted_at is null and w.id = ");
+    sql.push(
+        "where p.id = (select w.product_id from variant w where w.deleted_at is null and w.id = ",
+    );
     sql.bind(variant_id).push(") and ").push(sight.condition());
     sql.push(" order by ").push(VARIANT_ORDER);
     sql.finish()

@@ -105,7 +105,8 @@ pub(super) fn store_products(changes: &mut Changes, rows: &[NewRow<'_>]) {
     };
     let values = columns(rows.iter().map(row).collect(), 15);
     changes.store(Statement::bulk(&STORE_PRODUCTS, values));
-    let variants = rows.iter().flat_map(|row| row.product.variants.iter().map(|v| (row.product.id, v)));
+    let variants =
+        rows.iter().flat_map(|row| row.product.variants.iter().map(|v| (row.product.id, v)));
     store_variant_rows(changes, variants);
     for NewRow { product, .. } in rows {
         let mut payload = object(&product.fields);
@@ -223,9 +224,11 @@ fn price_now(spec: &VariantSpec, view: View) -> Option<PriceTag> {
         let from = price.effective_from.unwrap_or(view.now);
         price.money.currency == view.currency && from <= view.now
     };
-    let newest = spec.prices.iter().filter(effective).max_by_key(|price| {
-        price.effective_from.unwrap_or(view.now)
-    });
+    let newest = spec
+        .prices
+        .iter()
+        .filter(effective)
+        .max_by_key(|price| price.effective_from.unwrap_or(view.now));
     newest.map(|price| price.money.into())
 }
 

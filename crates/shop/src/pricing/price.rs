@@ -46,7 +46,7 @@ impl Serialize for PriceTag {
 
 /// An amount as decimal text, written without an allocation.
 #[derive(Debug, Clone, Copy)]
-pub struct Decimal(pub Money);
+struct Decimal(Money);
 
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -58,7 +58,7 @@ impl Serialize for Decimal {
 #[derive(ToSchema)]
 #[schema(as = PriceTag)]
 #[expect(dead_code, reason = "only its schema is used; PriceTag serialises itself")]
-pub struct PriceTagSchema {
+struct PriceTagSchema {
     /// In minor units, such as cents.
     #[schema(example = 1250, minimum = 0, maximum = 1_000_000_000_000_i64)]
     amount_minor: i64,
@@ -236,7 +236,8 @@ mod tests {
 
     #[test]
     fn a_price_tag_has_all_decimals() {
-        for (minor, code, amount) in [(1000, "EUR", "10.00"), (1000, "JPY", "1000"), (7, "BHD", "0.007")]
+        for (minor, code, amount) in
+            [(1000, "EUR", "10.00"), (1000, "JPY", "1000"), (7, "BHD", "0.007")]
         {
             let tag = PriceTag::new(minor, code.parse().expect("a currency"));
             let json = serde_json::to_value(tag).expect("JSON");
