@@ -68,15 +68,18 @@ token_status() {
 
 # Runs schemathesis with token $1, in the temporary folder, where it may leave its files.
 run_checks() {
-  (cd "$TEMP_DIR" && timeout --kill-after 10 "$SECONDS_MAX" "$VENV/bin/schemathesis" --no-color run \
-    "$BASE/api/v1/openapi.json" --header "Authorization: Bearer $1" --checks "$CHECKS" \
+  (cd "$TEMP_DIR" && timeout --kill-after 10 "$SECONDS_MAX" \
+    "$VENV/bin/schemathesis" --no-color run "$BASE/api/v1/openapi.json" --header "Authorization: Bearer $1" --checks "$CHECKS" \
     --max-examples "$MAX_EXAMPLES" --seed "$SEED" --generation-deterministic \
     --generation-database none --request-timeout 10 --workers 2 </dev/null)
 }
 
 check_after() {
   local panics
-  kill -0 "$SERVER" 2>/dev/null || { tail -n 40 "$TEMP_DIR/server.log" >&2; fail "the server died"; }
+  if ! kill -0 "$SERVER" 2>/dev/null; then
+    tail -n 40 "$TEMP_DIR/server.log" >&2
+    fail "the server died"
+  fi
   panics=$(grep -c 'panicked at' "$TEMP_DIR/server.log" || true)
   if [ "$panics" != 0 ]; then
     grep -A 5 -m 3 'panicked at' "$TEMP_DIR/server.log" >&2
