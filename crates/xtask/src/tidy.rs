@@ -68,22 +68,14 @@ pub(crate) fn run(root: &Path) -> ExitCode {
         println!("{finding}");
     }
     eprintln!("tidy: {} files, {} findings", sources.len(), findings.len());
-    if findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// All findings in the sources, by file and line.
 fn check(sources: &[Source]) -> Vec<Finding> {
     let mut findings = sql::tables_with_two_writers(sources);
     for source in sources {
-        let rules: &[Rule] = if source.is_rust() {
-            &RUST_RULES
-        } else {
-            &TEXT_RULES
-        };
+        let rules: &[Rule] = if source.is_rust() { &RUST_RULES } else { &TEXT_RULES };
         findings.extend(rules.iter().flat_map(|rule| rule(source)));
     }
     findings.sort();
@@ -102,11 +94,7 @@ fn read_tree(root: &Path) -> std::io::Result<Vec<Source>> {
     files.sort();
     let mut sources = Vec::new();
     for file in files {
-        let path = file
-            .strip_prefix(root)
-            .unwrap_or(&file)
-            .to_string_lossy()
-            .replace('\\', "/");
+        let path = file.strip_prefix(root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
         if source::is_looked_at(&path) {
             sources.push(Source::new(&path, &std::fs::read_to_string(&file)?));
         }
@@ -119,10 +107,7 @@ fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()>
         let path = entry?.path();
         if !path.is_dir() {
             files.push(path);
-        } else if path
-            .file_name()
-            .is_none_or(|name| name != "target" && name != "node_modules")
-        {
+        } else if path.file_name().is_none_or(|name| name != "target" && name != "node_modules") {
             collect_files(&path, files)?;
         }
     }
@@ -136,22 +121,13 @@ mod tests {
     #[test]
     fn findings_come_by_file_and_line_and_name_both() {
         let sources = [
-            Source::new(
-                "crates/shop/src/b.rs",
-                "fn b() {\n    commit(\"begin\");\n}\n",
-            ),
+            Source::new("crates/shop/src/b.rs", "fn b() {\n    commit(\"begin\");\n}\n"),
             Source::new("crates/core/src/a.rs", "use tokio::task;\n"),
         ];
         let lines: Vec<String> = check(&sources).iter().map(Finding::to_string).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(
-            lines[0].starts_with("crates/core/src/a.rs:1: "),
-            "{lines:?}"
-        );
-        assert!(
-            lines[1].starts_with("crates/shop/src/b.rs:2: "),
-            "{lines:?}"
-        );
+        assert!(lines[0].starts_with("crates/core/src/a.rs:1: "), "{lines:?}");
+        assert!(lines[1].starts_with("crates/shop/src/b.rs:2: "), "{lines:?}");
     }
 
     #[test]

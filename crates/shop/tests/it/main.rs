@@ -2,4 +2,5 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod seam;
+mod stock_writer;
 mod support;

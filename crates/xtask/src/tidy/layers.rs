@@ -46,17 +46,13 @@ pub(super) fn clock_outside_its_module(source: &Source) -> Vec<Finding> {
     if source.path == CLOCK_FILE || !source.is_in_crate(&["shop", "store", "sim"]) {
         return Vec::new();
     }
-    find_names(source, &CLOCKS, |name| {
-        format!("{name} outside platform/clock.rs: take a Clock")
-    })
+    find_names(source, &CLOCKS, |name| format!("{name} outside platform/clock.rs: take a Clock"))
 }
 
 /// Handlers call their capability's queries and commands, never the database.
 pub(super) fn handlers_that_reach_for_the_store(source: &Source) -> Vec<Finding> {
-    let is_handler = source
-        .path
-        .split('/')
-        .any(|part| matches!(part, "api.rs" | "pages.rs" | "api" | "pages"));
+    let is_handler =
+        source.path.split('/').any(|part| matches!(part, "api.rs" | "pages.rs" | "api" | "pages"));
     if !is_handler || !source.path.starts_with("crates/shop/src/") {
         return Vec::new();
     }
@@ -80,35 +76,23 @@ mod tests {
     use super::*;
 
     fn lines(rule: fn(&Source) -> Vec<Finding>, path: &str, text: &str) -> Vec<usize> {
-        rule(&Source::new(path, text))
-            .iter()
-            .map(|finding| finding.line)
-            .collect()
+        rule(&Source::new(path, text)).iter().map(|finding| finding.line).collect()
     }
 
     #[test]
     fn core_stays_pure() {
         let path = "crates/core/src/stock.rs";
         for (text, expected) in [
-            (
-                "use std::collections::BTreeMap;\nuse tokio::sync::Mutex;",
-                vec![2],
-            ),
+            ("use std::collections::BTreeMap;\nuse tokio::sync::Mutex;", vec![2]),
             ("fn a(now: Timestamp) {}", vec![]),
             ("fn a() { Timestamp::now() }", vec![1]),
             ("// tokio is not used here\nf(\"axum\");", vec![]),
             ("fn a(operand: u8, brand: u8) {}", vec![]),
-            (
-                "#[cfg(test)]\nmod tests {\n    use std::time::Instant;\n}",
-                vec![],
-            ),
+            ("#[cfg(test)]\nmod tests {\n    use std::time::Instant;\n}", vec![]),
         ] {
             assert_eq!(lines(impure_core, path, text), expected, "{text}");
         }
-        assert_eq!(
-            lines(impure_core, "crates/shop/src/app.rs", "use tokio::sync;"),
-            []
-        );
+        assert_eq!(lines(impure_core, "crates/shop/src/app.rs", "use tokio::sync;"), []);
     }
 
     #[test]
@@ -119,10 +103,7 @@ mod tests {
         assert_eq!(lines(rule, "crates/store/src/lib.rs", text), [1]);
         assert_eq!(lines(rule, CLOCK_FILE, text), []);
         assert_eq!(lines(rule, "crates/shop/tests/it/orders.rs", text), []);
-        assert_eq!(
-            lines(rule, "crates/shop/src/a.rs", "// Timestamp::now\nb(now)"),
-            []
-        );
+        assert_eq!(lines(rule, "crates/shop/src/a.rs", "// Timestamp::now\nb(now)"), []);
     }
 
     #[test]
@@ -130,19 +111,9 @@ mod tests {
         let text = "use runout_store::Db;";
         let rule = handlers_that_reach_for_the_store;
         assert_eq!(lines(rule, "crates/shop/src/orders/api.rs", text), [1]);
-        assert_eq!(
-            lines(rule, "crates/shop/src/orders/api/place.rs", text),
-            [1]
-        );
+        assert_eq!(lines(rule, "crates/shop/src/orders/api/place.rs", text), [1]);
         assert_eq!(lines(rule, "crates/shop/src/orders/pages.rs", text), [1]);
         assert_eq!(lines(rule, "crates/shop/src/orders/queries.rs", text), []);
-        assert_eq!(
-            lines(
-                rule,
-                "crates/shop/src/orders/api.rs",
-                "use runout_core::Money;"
-            ),
-            []
-        );
+        assert_eq!(lines(rule, "crates/shop/src/orders/api.rs", "use runout_core::Money;"), []);
     }
 }

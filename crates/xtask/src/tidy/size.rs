@@ -33,19 +33,14 @@ pub(super) fn wide_lines(source: &Source) -> Vec<Finding> {
             !text.contains("://") && !begins_with_text(text) && !is_within_text(*line)
         })
         .map(|(line, _, columns)| {
-            source.finding(
-                line,
-                format!("{columns} columns, at most {LINE_COLUMNS_MAX}"),
-            )
+            source.finding(line, format!("{columns} columns, at most {LINE_COLUMNS_MAX}"))
         })
         .collect()
 }
 
 fn begins_with_text(line: &str) -> bool {
     let line = line.trim_start();
-    ["\"", "r\"", "r#\"", "b\"", "(\"", "[\""]
-        .iter()
-        .any(|start| line.starts_with(start))
+    ["\"", "r\"", "r#\"", "b\"", "(\"", "[\""].iter().any(|start| line.starts_with(start))
 }
 
 /// Functions over 70 lines, from `fn` to the closing brace.
@@ -54,10 +49,8 @@ pub(super) fn long_functions(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, _) in code.match_indices("fn ") {
         let is_keyword = !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-        let name: String = code[at + 3..]
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect();
+        let name: String =
+            code[at + 3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
         if !is_keyword || name.is_empty() {
             continue;
         }
@@ -81,10 +74,7 @@ mod tests {
     }
 
     fn function(name: &str, lines: usize) -> String {
-        format!(
-            "fn {name}(a: [u8; 4]) {{\n{}}}\n",
-            "    let b = \"}\";\n".repeat(lines - 2)
-        )
+        format!("fn {name}(a: [u8; 4]) {{\n{}}}\n", "    let b = \"}\";\n".repeat(lines - 2))
     }
 
     #[test]
@@ -135,10 +125,7 @@ mod tests {
 
     #[test]
     fn declarations_and_function_types_have_no_length() {
-        let text = format!(
-            "trait A {{\nfn a(&self);\n{}}}\ntype B = fn (u8);\n",
-            "\n".repeat(80)
-        );
+        let text = format!("trait A {{\nfn a(&self);\n{}}}\ntype B = fn (u8);\n", "\n".repeat(80));
         assert_eq!(long_functions(&source(&text)), []);
     }
 }

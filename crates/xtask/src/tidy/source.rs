@@ -34,10 +34,7 @@ pub(super) struct Source {
 /// Whether the file at `path` is checked at all.
 pub(super) fn is_looked_at(path: &str) -> bool {
     let generated = path.contains("/snapshots/") || path.contains("/fixtures/");
-    !generated
-        && [".rs", ".sql", ".sh", ".ci/run"]
-            .iter()
-            .any(|end| path.ends_with(end))
+    !generated && [".rs", ".sql", ".sh", ".ci/run"].iter().any(|end| path.ends_with(end))
 }
 
 impl Source {
@@ -59,11 +56,7 @@ impl Source {
             source.mark_test_items();
         } else if path.ends_with(".sql") {
             let last_line = source.lines.len().max(1);
-            source.literals = vec![Literal {
-                line: 1,
-                last_line,
-                text: text.to_owned(),
-            }];
+            source.literals = vec![Literal { line: 1, last_line, text: text.to_owned() }];
         }
         source
     }
@@ -92,17 +85,11 @@ impl Source {
 
     /// The string literals that are not in test code.
     pub(super) fn product_literals(&self) -> impl Iterator<Item = &Literal> {
-        self.literals
-            .iter()
-            .filter(|literal| !self.is_test(literal.line))
+        self.literals.iter().filter(|literal| !self.is_test(literal.line))
     }
 
     pub(super) fn finding(&self, line: usize, message: impl Into<String>) -> Finding {
-        Finding {
-            path: self.path.clone(),
-            line,
-            message: message.into(),
-        }
+        Finding { path: self.path.clone(), line, message: message.into() }
     }
 
     /// Marks the items under `#[cfg(test)]`: from the attribute to the end of what it stands on.
@@ -124,16 +111,12 @@ impl Source {
 
 /// Files that hold only tests: below a `tests` or `benches` folder, or called `tests.rs`.
 fn is_test_path(path: &str) -> bool {
-    path.split('/')
-        .any(|part| matches!(part, "tests" | "benches" | "tests.rs"))
+    path.split('/').any(|part| matches!(part, "tests" | "benches" | "tests.rs"))
 }
 
 /// Lines with their numbers, from 1.
 pub(super) fn numbered(lines: &[String]) -> impl Iterator<Item = (usize, &str)> {
-    lines
-        .iter()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line.as_str()))
+    lines.iter().enumerate().map(|(index, line)| (index + 1, line.as_str()))
 }
 
 /// The line (from 1) of a byte position.
@@ -214,11 +197,7 @@ impl<'a> Scanner<'a> {
         } else if let Some(length) = character_length(self.rest) {
             self.blank(length);
         } else {
-            let c = self
-                .rest
-                .chars()
-                .next()
-                .expect("step is called with text left");
+            let c = self.rest.chars().next().expect("step is called with text left");
             self.after_name = c.is_alphanumeric() || c == '_';
             self.code.push(c);
             self.comments.push(if c == '\n' { '\n' } else { ' ' });
@@ -231,21 +210,14 @@ impl<'a> Scanner<'a> {
         if self.after_name {
             return None;
         }
-        let prefix = ["br", "cr", "r"]
-            .into_iter()
-            .find(|prefix| self.rest.starts_with(prefix))?;
-        let hashes = self.rest[prefix.len()..]
-            .bytes()
-            .take_while(|byte| *byte == b'#')
-            .count();
+        let prefix = ["br", "cr", "r"].into_iter().find(|prefix| self.rest.starts_with(prefix))?;
+        let hashes = self.rest[prefix.len()..].bytes().take_while(|byte| *byte == b'#').count();
         let open = prefix.len() + hashes;
         if !self.rest[open..].starts_with('"') {
             return None;
         }
         let close = format!("\"{}", "#".repeat(hashes));
-        let end = self.rest[open + 1..]
-            .find(&close)
-            .map_or(self.rest.len(), |at| open + 1 + at);
+        let end = self.rest[open + 1..].find(&close).map_or(self.rest.len(), |at| open + 1 + at);
         Some((open + 1, end))
     }
 
@@ -255,18 +227,13 @@ impl<'a> Scanner<'a> {
         let line = self.line;
         let close = if self.rest.len() > to { 1 } else { 0 };
         self.blank(to + close);
-        self.literals.push(Literal {
-            line,
-            last_line: self.line,
-            text,
-        });
+        self.literals.push(Literal { line, last_line: self.line, text });
     }
 
     fn take_comment(&mut self, length: usize) {
         let comment = &self.rest[..length];
         self.comments.push_str(comment);
-        self.code
-            .extend(comment.chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+        self.code.extend(comment.chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
         self.after_name = false;
         self.advance(length);
     }
@@ -327,9 +294,7 @@ fn character_length(text: &str) -> Option<usize> {
         let after = 1 + escaped.len_utf8();
         return inner[after..].find('\'').map(|at| 1 + after + at + 1);
     }
-    inner[first.len_utf8()..]
-        .starts_with('\'')
-        .then(|| first.len_utf8() + 2)
+    inner[first.len_utf8()..].starts_with('\'').then(|| first.len_utf8() + 2)
 }
 
 #[cfg(test)]
@@ -371,10 +336,7 @@ mod tests {
     #[test]
     fn text_over_several_lines_knows_its_lines() {
         let source = source("a();\nb(\"select\n  1\");\nc(\"d\");\n");
-        assert_eq!(
-            (source.literals[0].line, source.literals[0].last_line),
-            (2, 3)
-        );
+        assert_eq!((source.literals[0].line, source.literals[0].last_line), (2, 3));
         assert_eq!(source.literals[1].line, 4);
     }
 

@@ -41,21 +41,14 @@ pub(super) fn raw_transaction_statement(source: &Source) -> Vec<Finding> {
         .product_literals()
         .filter(|literal| is_transaction_control(&literal.text))
         .map(|literal| {
-            source.finding(
-                literal.line,
-                "transactions are opened by the store's runner",
-            )
+            source.finding(literal.line, "transactions are opened by the store's runner")
         })
         .collect()
 }
 
 /// The drivers' own ways to open a transaction, outside `store`.
 pub(super) fn raw_transaction_call(source: &Source) -> Vec<Finding> {
-    let calls = [
-        ".transaction()",
-        ".build_transaction()",
-        ".unchecked_transaction()",
-    ];
+    let calls = [".transaction()", ".build_transaction()", ".unchecked_transaction()"];
     if !source.is_in_crate(&PRODUCT) {
         return Vec::new();
     }
@@ -77,11 +70,7 @@ pub(super) fn tables_with_two_writers(sources: &[Source]) -> Vec<Finding> {
         for literal in source.product_literals() {
             for table in written_tables(&literal.text) {
                 let message = format!("{capability} writes table {table}");
-                let places = writers
-                    .entry(table)
-                    .or_default()
-                    .entry(capability)
-                    .or_default();
+                let places = writers.entry(table).or_default().entry(capability).or_default();
                 places.push(source.finding(literal.line, message));
             }
         }
@@ -104,10 +93,7 @@ fn foreign_writes(mut capabilities: BTreeMap<&str, Vec<Finding>>) -> Vec<Finding
     let foreign = capabilities.into_values().flatten();
     foreign
         .map(|finding| Finding {
-            message: format!(
-                "{}, and so does {owner} ({place}): one owner",
-                finding.message
-            ),
+            message: format!("{}, and so does {owner} ({place}): one owner", finding.message),
             ..finding
         })
         .collect()
@@ -116,9 +102,7 @@ fn foreign_writes(mut capabilities: BTreeMap<&str, Vec<Finding>>) -> Vec<Finding
 /// The capability that a file of the shop belongs to: its top folder, or its name if it has none.
 fn capability(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("crates/shop/src/")?;
-    rest.split('/')
-        .next()
-        .map(|part| part.trim_end_matches(".rs"))
+    rest.split('/').next().map(|part| part.trim_end_matches(".rs"))
 }
 
 /// Whether the text begins like a statement. English that begins with one of these verbs is told
@@ -132,9 +116,7 @@ fn is_statement(text: &str) -> bool {
         "insert" => second == "into",
         "delete" => second == "from",
         "update" => has("set"),
-        "with" => words
-            .windows(2)
-            .any(|pair| pair[0] == "as" && pair[1] == "("),
+        "with" => words.windows(2).any(|pair| pair[0] == "as" && pair[1] == "("),
         _ => false,
     }
 }
@@ -145,11 +127,7 @@ fn is_transaction_control(text: &str) -> bool {
     matches!(
         words.as_slice(),
         ["begin" | "commit" | "rollback"]
-            | [
-                "begin",
-                "immediate" | "exclusive" | "deferred" | "transaction" | "isolation",
-                ..
-            ]
+            | ["begin", "immediate" | "exclusive" | "deferred" | "transaction" | "isolation", ..]
             | ["start" | "commit" | "rollback", "transaction", ..]
             | ["rollback", "to", ..]
             | ["savepoint" | "release", _]
@@ -172,11 +150,7 @@ fn written_tables(text: &str) -> BTreeSet<String> {
             ("update", table) if !matches!(before, "for" | "key" | "do") => {
                 let is_aliased = word(at + 2) == "as" && word(at + 4) == "set";
                 let is_short_aliased = word(at + 3) == "set";
-                if word(at + 2) == "set" || is_aliased || is_short_aliased {
-                    table
-                } else {
-                    ""
-                }
+                if word(at + 2) == "set" || is_aliased || is_short_aliased { table } else { "" }
             }
             _ => "",
         };
@@ -235,10 +209,7 @@ mod tests {
             ("select a destination", false),
             ("update the stock", false),
             ("insert coin", false),
-            (
-                "with a as (update b set c = 1 returning d) insert into e values (1)",
-                true,
-            ),
+            ("with a as (update b set c = 1 returning d) insert into e values (1)", true),
             ("with care, as usual", false),
             ("deleted from the list", false),
             ("", false),
@@ -295,31 +266,16 @@ mod tests {
     #[test]
     fn written_tables_are_read_from_statements() {
         for (text, expected) in [
-            (
-                "insert into order_line(id, sku) values ($1, $2)",
-                vec!["order_line"],
-            ),
+            ("insert into order_line(id, sku) values ($1, $2)", vec!["order_line"]),
             ("insert into \\\"order\\\" (id) values ($1)", vec!["order"]),
             ("update public.product set title = $1", vec!["product"]),
-            (
-                "update stock_level as l set reserved = 0",
-                vec!["stock_level"],
-            ),
+            ("update stock_level as l set reserved = 0", vec!["stock_level"]),
             ("update stock_level l set reserved = 0", vec!["stock_level"]),
-            (
-                "with a as (delete from hold returning id) insert into b select 1",
-                vec!["b", "hold"],
-            ),
-            (
-                "insert into a values (1) on conflict (id) do update set b = 1",
-                vec!["a"],
-            ),
+            ("with a as (delete from hold returning id) insert into b select 1", vec!["b", "hold"]),
+            ("insert into a values (1) on conflict (id) do update set b = 1", vec!["a"]),
             ("select id from product for update", vec![]),
             ("select id from product for update of product", vec![]),
-            (
-                "select id from product for no key update skip locked",
-                vec![],
-            ),
+            ("select id from product for no key update skip locked", vec![]),
             ("select id from product -- update product set a = 1", vec![]),
             ("insert into {table} values (1)", vec![]),
             ("please update the set", vec![]),
@@ -332,28 +288,13 @@ mod tests {
     #[test]
     fn a_table_has_one_writer() {
         let source = |path: &str, text: &str| Source::new(path, &quoted(text));
-        let owner = source(
-            "crates/shop/src/orders/commands.rs",
-            "insert into orders values (1)",
-        );
-        let again = source(
-            "crates/shop/src/orders/sql.rs",
-            "update orders set status = 1",
-        );
+        let owner = source("crates/shop/src/orders/commands.rs", "insert into orders values (1)");
+        let again = source("crates/shop/src/orders/sql.rs", "update orders set status = 1");
         let foreign = source("crates/shop/src/admin/commands.rs", "delete from orders");
-        let shared = source(
-            "crates/shop/src/admin/commands.rs",
-            "insert into outbox values (1)",
-        );
-        let shared_too = source(
-            "crates/shop/src/stock/sql.rs",
-            "insert into outbox values (1)",
-        );
+        let shared = source("crates/shop/src/admin/commands.rs", "insert into outbox values (1)");
+        let shared_too = source("crates/shop/src/stock/sql.rs", "insert into outbox values (1)");
         let test = source("crates/shop/src/stock/tests.rs", "delete from orders");
-        let reader = source(
-            "crates/shop/src/stock/queries.rs",
-            "select id from orders for update",
-        );
+        let reader = source("crates/shop/src/stock/queries.rs", "select id from orders for update");
 
         let findings =
             tables_with_two_writers(&[foreign, owner, again, shared, shared_too, reader, test]);

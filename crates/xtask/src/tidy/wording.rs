@@ -18,10 +18,7 @@ pub(super) fn unwraps(source: &Source) -> Vec<Finding> {
         .product_code()
         .filter(|(_, code)| code.contains(concat!(".unwrap", "()")))
         .map(|(line, _)| {
-            source.finding(
-                line,
-                "unwrap: use expect(\"why it cannot fail\") or return an error",
-            )
+            source.finding(line, "unwrap: use expect(\"why it cannot fail\") or return an error")
         })
         .collect()
 }
@@ -29,9 +26,7 @@ pub(super) fn unwraps(source: &Source) -> Vec<Finding> {
 /// Notes to oneself and placeholders, in tests as well.
 pub(super) fn leftover_markers(source: &Source) -> Vec<Finding> {
     let words = numbered(&source.comments).flat_map(|(line, comment)| {
-        let found = MARKER_WORDS
-            .into_iter()
-            .filter(|word| has_word(comment, word));
+        let found = MARKER_WORDS.into_iter().filter(|word| has_word(comment, word));
         found.map(move |word| (line, word)).collect::<Vec<_>>()
     });
     let macros = numbered(&source.code).flat_map(|(line, code)| {
@@ -63,21 +58,11 @@ mod tests {
             ("crates/shop/src/a.rs", &test, vec![]),
             ("crates/shop/src/a/tests.rs", &product, vec![]),
             ("crates/shop/tests/it/a.rs", &product, vec![]),
-            (
-                "crates/shop/src/a.rs",
-                &format!("// {CALL}\nf(\"{CALL}\");"),
-                vec![],
-            ),
-            (
-                "crates/shop/src/a.rs",
-                &"a.unwrap_or(1);".to_owned(),
-                vec![],
-            ),
+            ("crates/shop/src/a.rs", &format!("// {CALL}\nf(\"{CALL}\");"), vec![]),
+            ("crates/shop/src/a.rs", &"a.unwrap_or(1);".to_owned(), vec![]),
         ] {
-            let lines: Vec<usize> = unwraps(&Source::new(path, text))
-                .iter()
-                .map(|finding| finding.line)
-                .collect();
+            let lines: Vec<usize> =
+                unwraps(&Source::new(path, text)).iter().map(|finding| finding.line).collect();
             assert_eq!(lines, expected, "{path}: {text}");
         }
     }
