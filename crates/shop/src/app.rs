@@ -9,6 +9,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::platform::clock::Clock;
+use crate::stock::{Limits, StockWriter};
 
 /// Ids of hot sequences taken from the database at a time.
 const ID_BLOCK: i64 = 1_000;
@@ -22,6 +23,7 @@ pub struct Parts {
     pub db: Db,
     pub clock: Clock,
     pub ids: IdPools,
+    pub stock: StockWriter,
 }
 
 /// Ids of rows that are written in numbers.
@@ -38,8 +40,21 @@ impl Default for IdPools {
 
 impl App {
     /// Puts the application together on an open, migrated database.
+    ///
+    /// Must be called inside a tokio runtime: the stock writer's task is started on it.
     pub fn new(db: Db, clock: Clock) -> Self {
-        Self(Arc::new(Parts { db, clock, ids: IdPools::default() }))
+        let stock = StockWriter::start(db.clone(), clock.clone(), Limits::default());
+        Self(Arc::new(Parts { db, clock, ids: IdPools::default(), stock }))
+    }
+
+    /// Ends the background work: decides what waits, gives unused ids back.
+    pub async fn stop(&self) {
+        self.stock.stop().await;
+        for pool in [&self.ids.outbox, &self.ids.audit] {
+            if let Err(error) = pool.release(&self.db).await {
+                tracing::warn!(%error, "unused ids were not given back; a gap remains");
+            }
+        }
     }
 }
 
@@ -70,10 +85,12 @@ pub fn router(app: App) -> Router {
 /// Every statement of the program, for the test that prepares each on both engines.
 pub fn statements() -> Vec<&'static Sql> {
     [
-        runout_store::statements(),
-        crate::platform::command::STATEMENTS.to_vec(),
-        crate::catalog::statements(),
-        crate::pricing::statements(),
+        &runout_store::statements(),
+        crate::platform::command::STATEMENTS,
+        crate::stock::commands::STATEMENTS,
+        crate::orders::commands::STATEMENTS,
+        &crate::catalog::statements(),
+        &crate::pricing::statements(),
     ]
     .concat()
 }

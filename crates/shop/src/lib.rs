@@ -2,7 +2,9 @@
 
 pub mod app;
 pub mod catalog;
+pub mod orders;
 pub mod platform;
 pub mod pricing;
+pub mod stock;
 
 pub use app::App;

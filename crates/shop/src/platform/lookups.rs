@@ -116,7 +116,17 @@ impl Kind {
     pub const fn lookups(self) -> &'static [Lookup] {
         match self {
             Kind::Text => &[
-                Exact, Gte, Lte, Gt, Lt, In, Contains, Icontains, Startswith, Istartswith, Iexact,
+                Exact,
+                Gte,
+                Lte,
+                Gt,
+                Lt,
+                In,
+                Contains,
+                Icontains,
+                Startswith,
+                Istartswith,
+                Iexact,
                 Isnull,
             ],
             Kind::Int | Kind::Id | Kind::Date => &[Exact, Gte, Lte, Gt, Lt, In, Isnull],
@@ -354,10 +364,7 @@ fn one(kind: Kind, text: &str) -> Result<Value, Expected> {
     kind.parse(text)
 }
 
-fn list<'a>(
-    kind: Kind,
-    items: impl Iterator<Item = Cow<'a, str>>,
-) -> Result<Vec<Value>, Expected> {
+fn list<'a>(kind: Kind, items: impl Iterator<Item = Cow<'a, str>>) -> Result<Vec<Value>, Expected> {
     let mut values = Vec::new();
     for item in items {
         if values.len() == IN_VALUES_MAX {
@@ -374,7 +381,9 @@ fn scalar(json: &Json) -> Result<Cow<'_, str>, Expected> {
         Json::String(text) => Ok(text.into()),
         Json::Number(number) => Ok(number.to_string().into()),
         Json::Bool(flag) => Ok(if *flag { "true" } else { "false" }.into()),
-        Json::Null | Json::Array(_) | Json::Object(_) => Err("a text, a number or a boolean".into()),
+        Json::Null | Json::Array(_) | Json::Object(_) => {
+            Err("a text, a number or a boolean".into())
+        }
     }
 }
 
