@@ -1,4 +1,11 @@
-//! What every capability stands on: configuration, the clock, HTTP, problems, recorded writes.
+//! What every capability stands on: problems, extractors, lists, configuration, the clock, recorded
+//! writes, the server.
+//!
+//! Nothing here knows a product or an order. Every refusal is a [`problem::Problem`].
 
 pub mod clock;
 pub mod command;
+pub mod extract;
+pub mod problem;
+pub mod rate;
+pub mod request;
