@@ -8,6 +8,7 @@ use runout_store::{Db, Ids, Sql};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::accounts::{self, Accounts};
 use crate::platform::clock::Clock;
 
 /// Ids of hot sequences taken from the database at a time.
@@ -22,6 +23,7 @@ pub struct Parts {
     pub db: Db,
     pub clock: Clock,
     pub ids: IdPools,
+    pub accounts: Accounts,
 }
 
 /// Ids of rows that are written in numbers.
@@ -39,7 +41,12 @@ impl Default for IdPools {
 impl App {
     /// Puts the application together on an open, migrated database.
     pub fn new(db: Db, clock: Clock) -> Self {
-        Self(Arc::new(Parts { db, clock, ids: IdPools::default() }))
+        Self::with_accounts(db, clock, Accounts::default())
+    }
+
+    /// As [`App::new`], with password hashes of another cost: for tests.
+    pub fn with_accounts(db: Db, clock: Clock, accounts: Accounts) -> Self {
+        Self(Arc::new(Parts { db, clock, ids: IdPools::default(), accounts }))
     }
 }
 
@@ -69,5 +76,10 @@ pub fn router(app: App) -> Router {
 
 /// Every statement of the program, for the test that prepares each on both engines.
 pub fn statements() -> Vec<&'static Sql> {
-    [runout_store::statements(), crate::platform::command::STATEMENTS.to_vec()].concat()
+    [
+        runout_store::statements(),
+        crate::platform::command::STATEMENTS.to_vec(),
+        accounts::statements(),
+    ]
+    .concat()
 }

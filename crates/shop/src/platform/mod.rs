@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod command;
+pub mod etag;
 pub mod extract;
 pub mod problem;
 pub mod rate;

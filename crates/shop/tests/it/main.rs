@@ -1,5 +1,6 @@
 //! The integration suite: one binary, every test on both engines.
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod accounts;
 mod seam;
 mod support;
