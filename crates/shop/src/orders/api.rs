@@ -27,10 +27,7 @@ use crate::platform::responses::{Act, Read, Write};
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(place, list))
-        .routes(routes!(one))
-        .routes(routes!(cancel))
+    OpenApiRouter::new().routes(routes!(place, list)).routes(routes!(one)).routes(routes!(cancel))
 }
 
 /// What to order.

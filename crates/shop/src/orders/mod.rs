@@ -16,9 +16,9 @@ use runout_core::stock::Placed;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use api::router;
-pub use place::{LineRef, PlaceRefused, cancel, place};
+pub use api::{NewLine, NewOrder, router};
 pub(crate) use place::core_key;
+pub use place::{LineRef, PlaceRefused, cancel, place};
 pub use refusals::{key_reused, problem_of, undecided};
 
 /// An order, as it is shown.
@@ -111,4 +111,9 @@ impl From<&Placed> for OrderOut {
 
 pub(crate) fn decimal(minor: i64, currency: Currency) -> String {
     Money { minor, currency }.to_string()
+}
+
+/// Every statement of this capability.
+pub(crate) fn statements() -> Vec<&'static runout_store::Sql> {
+    [commands::STATEMENTS, queries::STATEMENTS].concat()
 }

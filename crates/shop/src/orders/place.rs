@@ -119,10 +119,7 @@ async fn found(app: &App, order: OrderId, replayed: bool) -> Result<Done, PlaceR
     Ok(Done { order, replayed })
 }
 
-async fn resolve(
-    app: &App,
-    lines: &[(LineRef, i64)],
-) -> Result<Vec<LineRequest>, PlaceRefused> {
+async fn resolve(app: &App, lines: &[(LineRef, i64)]) -> Result<Vec<LineRequest>, PlaceRefused> {
     let (mut products, mut skus) = (Vec::new(), Vec::new());
     for (wanted, _) in lines {
         match wanted {

@@ -122,13 +122,15 @@ pub(super) async fn resolve(
     let mut by_product = HashMap::new();
     if !products.is_empty() {
         let statement = Statement::new(&DEFAULT_VARIANTS, vec![products.into()]);
-        let rows = db.read(statement, |row| Ok((row.get(0)?, row.get(1)?))).await?;
+        let rows: Vec<(i64, i64)> =
+            db.read(statement, |row| Ok((row.get(0)?, row.get(1)?))).await?;
         by_product.extend(rows);
     }
     let mut by_sku = HashMap::new();
     if !skus.is_empty() {
         let statement = Statement::new(&BY_SKU, vec![skus.into()]);
-        let rows = db.read(statement, |row| Ok((row.get(0)?, row.get(1)?))).await?;
+        let rows: Vec<(String, i64)> =
+            db.read(statement, |row| Ok((row.get(0)?, row.get(1)?))).await?;
         by_sku.extend(rows);
     }
     Ok((by_product, by_sku))

@@ -46,7 +46,7 @@ pub fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 struct NewLocation {
     /// A short name for imports: letters, digits, `-` and `_`.
-    #[garde(length(min = 1, max = 50), pattern("^[A-Za-z0-9_-]+$"))]
+    #[garde(length(min = 1, max = 50), custom(plain_code))]
     #[schema(min_length = 1, max_length = 50, pattern = "^[A-Za-z0-9_-]+$")]
     code: String,
     #[garde(length(chars, min = 1, max = 200))]
@@ -71,6 +71,11 @@ struct LocationChange {
     priority: Option<i64>,
     #[garde(skip)]
     active: Option<bool>,
+}
+
+fn plain_code(code: &str, (): &()) -> garde::Result {
+    let plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if plain { Ok(()) } else { Err(garde::Error::new("only letters, digits, - and _")) }
 }
 
 /// Goods that came in.

@@ -121,7 +121,8 @@ pub async fn location_by_code(db: &Db, code: &str) -> Result<Option<i64>> {
 /// # Errors
 /// The database's.
 pub async fn default_location(db: &Db) -> Result<i64> {
-    let found = db.read_one(Statement::new(&DEFAULT_LOCATION, Vec::new()), |row| row.get(0)).await?;
+    let found =
+        db.read_one(Statement::new(&DEFAULT_LOCATION, Vec::new()), |row| row.get(0)).await?;
     Ok(found.expect("the schema comes with a location, and locations are never deleted"))
 }
 
