@@ -7,18 +7,31 @@
 //! - A product's version grows with every change of it or of its variants.
 //! - `search_text` is [`ProductFields::search_text`](model::ProductFields::search_text) of the row.
 
+mod api;
 pub mod input;
+pub mod list;
 pub mod model;
 pub mod products;
 pub mod queries;
 pub mod search;
 pub mod variants;
+mod variants_api;
+mod view;
 mod write;
 
 use runout_store::{Error, Result, Sql};
+use utoipa_axum::router::OpenApiRouter;
 
+use crate::App;
 use crate::platform::command::Outcome;
 use crate::pricing::ONE_PER_MOMENT;
+
+pub(crate) use view::{answer, json, price_exists};
+
+/// The capability's endpoints.
+pub fn router() -> OpenApiRouter<App> {
+    api::router().merge(variants_api::router())
+}
 
 /// Live variants of a product.
 pub const VARIANTS_MAX: usize = 100;
@@ -46,23 +59,6 @@ pub enum Refused {
     DefaultVariant,
     /// There are [`VARIANTS_MAX`] already.
     TooManyVariants,
-}
-
-/// The versions that a caller is ready to change.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Versions {
-    #[default]
-    Any,
-    Only(Vec<i64>),
-}
-
-impl Versions {
-    pub fn admit(&self, version: i64) -> bool {
-        match self {
-            Versions::Any => true,
-            Versions::Only(versions) => versions.contains(&version),
-        }
-    }
 }
 
 /// Makes refusals of the constraints that stand behind the decisions: another node was faster.

@@ -10,9 +10,10 @@ use super::write::{
     NewRow, first_id, generated_sku, make_prices, make_variant, skus_taken, store_products, texts,
     update_product,
 };
-use super::{Refused, Versions, refused_by_constraint};
+use super::{Refused, refused_by_constraint};
 use crate::App;
 use crate::platform::command::{Caller, Changes, Command, Decision, Outcome, next_ids};
+use crate::platform::etag::IfMatch;
 use crate::pricing::{self, RECORDS_PER_PRICE};
 
 statements! {
@@ -124,7 +125,7 @@ impl Command for CreateProduct {
 pub struct UpdateProduct {
     pub id: i64,
     pub patch: ProductPatch,
-    pub versions: Versions,
+    pub if_match: IfMatch,
     /// For the answer's prices.
     pub view: View,
 }
@@ -155,7 +156,7 @@ impl Command for UpdateProduct {
         let Some(mut product) = assemble(&loaded[1], self.view)? else {
             return Ok(Decision::Refuse(Refused::NoProduct));
         };
-        if !self.versions.admit(product.version) {
+        if !self.if_match.allows(product.version) {
             return Ok(Decision::Refuse(Refused::Changed));
         }
         let after = self.patch.apply(&product.fields);
@@ -180,14 +181,14 @@ pub async fn delete(
     app: &App,
     caller: Caller,
     id: i64,
-    versions: Versions,
+    if_match: IfMatch,
 ) -> Result<Outcome<(), Refused>> {
-    app.run(caller, DeleteProduct { id, versions }).await
+    app.run(caller, DeleteProduct { id, if_match }).await
 }
 
 struct DeleteProduct {
     id: i64,
-    versions: Versions,
+    if_match: IfMatch,
 }
 
 impl Command for DeleteProduct {
@@ -204,7 +205,7 @@ impl Command for DeleteProduct {
         let Some(row) = loaded[0].first() else {
             return Ok(Decision::Refuse(Refused::NoProduct));
         };
-        if !self.versions.admit(row.get(0)?) {
+        if !self.if_match.allows(row.get(0)?) {
             return Ok(Decision::Refuse(Refused::Changed));
         }
         let now = changes.now;

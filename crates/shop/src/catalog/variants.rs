@@ -11,9 +11,10 @@ use super::write::{
     after, first_id, generated_sku, make_prices, make_variant, skus_taken, store_variant, texts,
     touch_product,
 };
-use super::{Refused, VARIANTS_MAX, Versions, refused_by_constraint};
+use super::{Refused, VARIANTS_MAX, refused_by_constraint};
 use crate::App;
 use crate::platform::command::{Caller, Changes, Command, Decision, Outcome, next_ids};
+use crate::platform::etag::IfMatch;
 use crate::pricing::{self, RECORDS_PER_PRICE};
 
 statements! {
@@ -100,7 +101,7 @@ impl Command for CreateVariant {
 pub struct UpdateVariant {
     pub id: i64,
     pub patch: VariantPatch,
-    pub versions: Versions,
+    pub if_match: IfMatch,
     /// For the answer's price.
     pub view: View,
 }
@@ -150,7 +151,7 @@ impl Command for UpdateVariant {
         let Some((product_id, mut variant)) = find(loaded, self.id, self.view)? else {
             return Ok(Decision::Refuse(Refused::NoVariant));
         };
-        if !self.versions.admit(variant.version) {
+        if !self.if_match.allows(variant.version) {
             return Ok(Decision::Refuse(Refused::Changed));
         }
         let fields = self.patch.apply(&variant.fields);
@@ -189,15 +190,15 @@ pub async fn delete(
     app: &App,
     caller: Caller,
     id: i64,
-    versions: Versions,
+    if_match: IfMatch,
     view: View,
 ) -> Result<Outcome<(), Refused>> {
-    app.run(caller, DeleteVariant { id, versions, view }).await
+    app.run(caller, DeleteVariant { id, if_match, view }).await
 }
 
 struct DeleteVariant {
     id: i64,
-    versions: Versions,
+    if_match: IfMatch,
     view: View,
 }
 
@@ -215,7 +216,7 @@ impl Command for DeleteVariant {
         let Some((product_id, variant)) = find(loaded, self.id, self.view)? else {
             return Ok(Decision::Refuse(Refused::NoVariant));
         };
-        if !self.versions.admit(variant.version) {
+        if !self.if_match.allows(variant.version) {
             return Ok(Decision::Refuse(Refused::Changed));
         }
         if variant.is_default {

@@ -8,9 +8,6 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
-/// The currency of prices when a request names none.
-pub const DEFAULT_CURRENCY: &str = "EUR";
-
 /// The first and last moment that a price or a release may have: within what both databases keep.
 const TIMES: (&str, &str) = ("1900-01-01T00:00:00Z", "2200-01-01T00:00:00Z");
 
