@@ -1,9 +1,9 @@
 //! The list of products: filters, search, sorting and cursors, a page in one statement.
 
-use runout_store::{Composer, Engine, Result};
+use runout_store::{Composer, Engine, Result, Statement};
 
 use super::model::Product;
-use super::queries::{Sight, VARIANT_ORDER, VARIANTS, View, read_all, select};
+use super::queries::{Sight, VARIANT_ORDER, VARIANTS, View, push_select, read_all};
 use super::search::Query;
 use crate::App;
 use crate::platform::cursor::Key;
@@ -153,19 +153,29 @@ pub async fn page(
     sight: Sight,
     view: View,
 ) -> Result<Page<Product>> {
-    let mut sql = select(view);
+    let statement = statement(Composer::new(""), app.db.engine(), request, search, sight, view);
+    let products = read_all(app, statement, view, request.limit() as usize + 1).await?;
+    Ok(request.page(products, position))
+}
+
+/// The statement of [`page`], after what stands in `sql` already (a test explains it).
+pub fn statement(
+    mut sql: Composer,
+    engine: Engine,
+    request: &ListRequest,
+    search: &Search,
+    sight: Sight,
+    view: View,
+) -> Statement {
+    push_select(&mut sql, view);
     sql.push(INNER).push(sight.condition());
-    search.compose(&mut sql, app.db.engine(), view);
+    search.compose(&mut sql, engine, view);
     request.compose(&mut sql);
     sql.push(") p").push(VARIANTS);
     request.compose_order(&mut sql);
     sql.push(", ").push(VARIANT_ORDER);
-    let mut statement = sql.finish();
-    if search.scans() {
-        statement = statement.heavy();
-    }
-    let products = read_all(app, statement, view, request.limit() as usize + 1).await?;
-    Ok(request.page(products, position))
+    let statement = sql.finish();
+    if search.scans() { statement.heavy() } else { statement }
 }
 
 fn position(product: &Product, field: &'static str) -> (i64, Key) {

@@ -58,11 +58,16 @@ const AVAILABLE: &str = ", (select cast(coalesce(sum(l.on_hand - l.reserved), 0)
 
 /// Begins a statement that gives a row per variant: everything before `from`.
 pub(super) fn select(view: View) -> Composer {
-    let mut sql = Composer::new("select ");
-    sql.push(COLUMNS).push_each("", "::text").push(MORE_COLUMNS);
+    let mut sql = Composer::new("");
+    push_select(&mut sql, view);
+    sql
+}
+
+/// [`select`], after what stands in `sql` already.
+pub(super) fn push_select(sql: &mut Composer, view: View) {
+    sql.push("select ").push(COLUMNS).push_each("", "::text").push(MORE_COLUMNS);
     sql.push(PRICE).bind(view.currency.code()).push(PRICE_FROM).bind(view.now).push(PRICE_END);
     sql.push(AVAILABLE);
-    sql
 }
 
 /// Joins the live variants to `product p`, or to what stands for it.

@@ -2,7 +2,10 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod accounts;
+mod catalog;
 mod lists;
+mod pricing;
 mod seam;
+mod search;
 mod stock_writer;
 mod support;
