@@ -1,1 +1,3 @@
+//! Runout: the shop backend for things that run out.
 
+pub mod catalog;
