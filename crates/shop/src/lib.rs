@@ -1,3 +1,10 @@
 //! Runout: the shop backend for things that run out.
 
+pub mod accounts;
+pub mod app;
 pub mod catalog;
+pub mod orders;
+pub mod platform;
+pub mod stock;
+
+pub use app::App;

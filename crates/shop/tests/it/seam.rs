@@ -1,0 +1,35 @@
+//! The seam on real databases: every registered statement, and the two schemas.
+
+use runout_store::{Db, migrate};
+
+use crate::on_both_engines;
+use crate::support::database::postgres_is_left_out;
+use crate::support::{Engine, TestDatabase};
+
+#[tokio::test]
+async fn every_statement_is_the_same_on_both_engines() {
+    if postgres_is_left_out("every_statement_is_the_same_on_both_engines") {
+        return;
+    }
+    let (lite, post) =
+        (TestDatabase::new(Engine::Sqlite).await, TestDatabase::new(Engine::Postgres).await);
+    let (lite, post) =
+        (Db::open(&lite.url()).expect("opens"), Db::open(&post.url()).expect("opens"));
+    migrate(&lite).await.expect("migrates");
+    migrate(&post).await.expect("migrates");
+    let statements = runout_shop::app::statements();
+    assert!(statements.len() > 5, "the registry is empty");
+    for sql in statements {
+        let on_lite = lite.describe(sql).await.unwrap_or_else(|e| panic!("{}: {e:?}", sql.name));
+        let on_post = post.describe(sql).await.unwrap_or_else(|e| panic!("{}: {e:?}", sql.name));
+        assert_eq!(on_lite.0, on_post.0, "{}: parameters", sql.name);
+        assert_eq!(on_lite.1.len(), on_post.1.len(), "{}: columns", sql.name);
+    }
+}
+
+on_both_engines! {
+    async fn migrating_again_changes_nothing(shop: TestShop) {
+        let ran = migrate(&shop.app.db).await.expect("migrates");
+        assert!(ran.is_empty(), "{ran:?}");
+    }
+}

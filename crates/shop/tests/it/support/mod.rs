@@ -1,0 +1,84 @@
+//! A shop of one's own for every test, on SQLite and on PostgreSQL, called in-process.
+
+pub mod actors;
+pub mod client;
+pub mod database;
+
+pub use client::{Answer, Client};
+pub use database::{Engine, TestDatabase};
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use runout_shop::App;
+use runout_shop::accounts::Accounts;
+use runout_shop::platform::clock::Clock;
+use runout_store::Db;
+
+/// Defines each test twice, `name::sqlite` and `name::postgres`.
+///
+/// PostgreSQL's address is in `RUNOUT_TEST_POSTGRES_URL` (`make test` sets it). Without it the
+/// PostgreSQL half fails, unless `RUNOUT_TEST_ONLY_SQLITE=1` leaves it out, loudly.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($(#[$meta:meta])* async fn $name:ident($shop:ident: TestShop) $body:block)*) => {$(
+        mod $name {
+            #[allow(unused_imports, reason = "not every test uses all of its module")]
+            use super::*;
+
+            $(#[$meta])*
+            async fn run($shop: $crate::support::TestShop) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                run($crate::support::TestShop::new($crate::support::Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if $crate::support::database::postgres_is_left_out(stringify!($name)) {
+                    return;
+                }
+                run($crate::support::TestShop::new($crate::support::Engine::Postgres).await).await;
+            }
+        }
+    )*};
+}
+
+/// The moment at which every test's clock starts.
+pub const START: &str = "2026-11-21T12:00:00Z";
+
+/// A migrated, empty shop on a database of its own, with a clock that the test moves.
+pub struct TestShop {
+    pub app: App,
+    pub clock: Clock,
+    router: axum::Router,
+    /// Accounts that are logged in already, by username.
+    actors: Mutex<HashMap<String, Client>>,
+    // Dropped last: it removes the database.
+    database: TestDatabase,
+}
+
+impl TestShop {
+    pub async fn new(engine: Engine) -> Self {
+        let database = TestDatabase::new(engine).await;
+        let db = Db::open(&database.url()).expect("the test database opens");
+        runout_store::migrate(&db).await.expect("the schema can be made");
+        let clock = Clock::manual(START.parse::<Timestamp>().expect("a valid moment"));
+        let app = App::with_accounts(db, clock.clone(), Accounts::new(actors::CHEAP));
+        let router = runout_shop::app::router(app.clone());
+        Self { app, clock, router, actors: Mutex::default(), database }
+    }
+
+    /// Another node on the same database.
+    pub async fn second_node(&self) -> App {
+        let db = Db::open(&self.database.url()).expect("the test database opens again");
+        App::with_accounts(db, self.clock.clone(), Accounts::new(actors::CHEAP))
+    }
+
+    /// A client without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.router.clone(), None)
+    }
+}
