@@ -23,10 +23,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use iso_currency::Currency;
+use runout_core::money::Currency;
 use thiserror::Error;
 
-pub use amounts::{PRICE_MINOR_MAX, PriceCell, parse_amount, parse_currency, parse_price};
+pub use amounts::{parse_currency, parse_price};
 pub use encoding::{BrokenEncoding, Encoding, UnknownEncoding};
 pub use header::COLUMNS_MAX;
 pub use records::RECORD_BYTES_MAX;

@@ -23,6 +23,8 @@ pub(super) fn plausibility(left: char, char: char, right: char) -> i64 {
     match char {
         char if char.is_control() || char == char::REPLACEMENT_CHARACTER => IMPOSSIBLE,
         '\u{a0}' => no_break_space(left, right),
+        // "cœur", "Œuvres": more usual than the "å" that the same byte may be.
+        'œ' | 'Œ' if right == 'u' => FITS + 1,
         char if is_letter(char) && char.is_lowercase() => small_letter(left, char, right),
         char if is_letter(char) => capital(left, char, right),
         '’' if is_letter(left) => FITS,

@@ -287,7 +287,9 @@ mod tests {
 
     use super::*;
 
-    fn all(source: impl Read) -> Vec<(u64, Result<Vec<Vec<u8>>, Outcome>)> {
+    type Row = (u64, Result<Vec<Vec<u8>>, Outcome>);
+
+    fn all(source: impl Read) -> Vec<Row> {
         let mut records = Records::new(source, b',').expect("memory reads");
         let mut found = Vec::new();
         loop {
@@ -300,7 +302,7 @@ mod tests {
         }
     }
 
-    fn row(line: u64, fields: &[&str]) -> (u64, Result<Vec<Vec<u8>>, Outcome>) {
+    fn row(line: u64, fields: &[&str]) -> Row {
         (line, Ok(fields.iter().map(|field| field.as_bytes().to_vec()).collect()))
     }
 

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
 
-use iso_currency::Currency;
+use runout_core::money::{Currency, Money};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::amounts::{PriceCell, parse_currency, parse_price};
+use super::amounts::{parse_currency, parse_price};
 use super::encoding::Decoder;
 use super::header::{Field, Header};
 use super::records::{Outcome, RECORD_BYTES_MAX, Records};
@@ -69,7 +69,7 @@ pub struct DiscRow {
     /// Up to [`SKU_CHARS_MAX`] characters.
     pub sku: Option<String>,
     /// `None` if the file has no price for the row.
-    pub price: Option<PriceCell>,
+    pub price: Option<Money>,
     /// Units, 0 to [`QUANTITY_MAX`]; `None` if the file does not say. A Discogs listing that is for
     /// sale is one unit unless it says otherwise, and any other is none.
     pub quantity: Option<i64>,
@@ -288,14 +288,13 @@ impl<'a> Cells<'a> {
         (!text.is_empty()).then_some(text)
     }
 
-    fn price(&mut self, default: Currency) -> Option<PriceCell> {
+    fn price(&mut self, default: Currency) -> Option<Money> {
         let currency = self.parsed(&Field::Currency, parse_currency);
         if currency.is_none() && self.line_of(&Field::Currency).is_some() {
             // Its fault is reported; the price would only repeat it.
             return None;
         }
-        let code = currency.map(|currency| currency.code());
-        self.parsed(&Field::Price, |text| parse_price(text, code, default))
+        self.parsed(&Field::Price, |text| parse_price(text, currency, default))
     }
 
     /// The broadest kind of music, and the narrower ones as a list.
@@ -433,7 +432,7 @@ fn parse_year(text: &str) -> Result<i64, String> {
 
 fn parse_quantity(text: &str) -> Result<i64, String> {
     if text.strip_prefix(['-', '−']).is_some_and(digits) {
-        return Err("is negative".to_owned());
+        return Err("must not be negative".to_owned());
     }
     if !digits(text) {
         return Err("is not a whole number".to_owned());

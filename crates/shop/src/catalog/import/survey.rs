@@ -70,7 +70,7 @@ struct Counters {
     utf8_broken: u64,
     /// A sequence that the end of a chunk cut.
     carry: Vec<u8>,
-    tables: Vec<Box<CharTable>>,
+    tables: Vec<CharTable>,
     scores: [i64; SINGLE_BYTE.len()],
     /// The last two bytes seen: the second waits for its right neighbour.
     before: u8,
@@ -85,7 +85,7 @@ impl Counters {
             utf8_valid: 0,
             utf8_broken: 0,
             carry: Vec::new(),
-            tables: SINGLE_BYTE.into_iter().filter_map(char_table).collect(),
+            tables: SINGLE_BYTE.into_iter().filter_map(char_table).map(|table| *table).collect(),
             scores: [0; SINGLE_BYTE.len()],
             before: b'\n',
             waiting: b'\n',
@@ -148,8 +148,7 @@ impl Counters {
 
     fn encoding(&self) -> Encoding {
         let ascii = self.utf8_valid == 0 && self.utf8_broken == 0;
-        let mostly_utf8 = self.utf8_valid > 0 && self.utf8_valid >= self.utf8_broken;
-        if ascii || mostly_utf8 || self.head.starts_with(UTF8_BOM) {
+        if ascii || self.utf8_valid > self.utf8_broken || self.head.starts_with(UTF8_BOM) {
             return Encoding::Utf8;
         }
         let mut best = (self.scores[0], SINGLE_BYTE[0]);
@@ -158,7 +157,9 @@ impl Counters {
                 best = (score, encoding);
             }
         }
-        best.1
+        // As many valid sequences as broken ones: UTF-8 unless another reading makes sense.
+        let undecided = self.utf8_valid == self.utf8_broken;
+        if undecided && best.0 <= 0 { Encoding::Utf8 } else { best.1 }
     }
 
     /// The delimiter that the first line with content holds most of, outside of quotes.
@@ -199,7 +200,9 @@ mod tests {
 
     use super::*;
 
-    const TEXTS: [&str; 12] = [
+    const TEXTS: [&str; 14] = [
+        "title,artist\nCœur,Françoise Hardy\n",
+        "title;artist\nŒuvres;Maïté\n",
         "title,artist\nMotörhead,No Remorse\n",
         "title,artist\nHonky Château,Elton John\n",
         "title,artist\nÁgætis byrjun,Sigur Rós\n",
@@ -283,6 +286,8 @@ mod tests {
         assert_eq!(recognised("Björk\nSigur Rós\n".as_bytes()), Encoding::Utf8);
         assert_eq!(recognised(b"Bj\xc3\xb6rk\nSigur R\xc3\xb3s\nJo\xe3o\n"), Encoding::Utf8);
         assert_eq!(recognised(b"\xef\xbb\xbftitle\nJo\xe3o\nRoc\xedo\n"), Encoding::Utf8);
+        assert_eq!(recognised(b"Bj\xc3\xb6rk\nJo\xe3o\n"), Encoding::Utf8, "one of two is broken");
+        assert_eq!(recognised(b"L\xd5\x83t\x8e\n"), Encoding::MacRoman, "L’Été happens to match");
         assert_eq!(recognised(b"plain"), Encoding::Utf8);
         assert_eq!(recognised(b""), Encoding::Utf8);
     }

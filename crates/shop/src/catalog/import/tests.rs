@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
+use runout_core::money::{AMOUNT_MINOR_MAX, Money};
 
 use super::*;
 
@@ -12,8 +13,12 @@ const DISCOGS: &str = "listing_id,artist,title,label,catno,format,release_id,sta
     comments,media_condition,sleeve_condition,accept_offer,external_id,weight,format_quantity,\
     location,quantity\n";
 
+fn euro() -> Currency {
+    "EUR".parse().expect("a real currency")
+}
+
 fn options(encoding: Option<Encoding>) -> Options {
-    Options { encoding, default_currency: Currency::EUR }
+    Options { encoding, default_currency: euro() }
 }
 
 fn try_rows(
@@ -72,6 +77,25 @@ fn the_real_file_imports_as_it_is() {
 }
 
 #[test]
+fn the_demo_data_is_the_real_file_cleaned() {
+    let fixture = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/discs.csv"));
+    let demo = rows(fixture);
+    let real = try_rows(ALBUMS, None).expect("a good header");
+    assert_eq!(demo.len(), real.len());
+    for (demo, real) in demo.into_iter().zip(real) {
+        let (demo, real) = (demo.expect("a good row"), real.expect("a good row"));
+        let identity = |row: &DiscRow| {
+            (row.title.clone(), row.artist.clone(), row.release_year, row.style.clone())
+        };
+        assert_eq!(identity(&demo), identity(&real));
+        assert_eq!(demo.attributes.get("subgenres"), real.attributes.get("subgenres"));
+        let price = demo.price.expect("priced");
+        assert!((990..=4990).contains(&price.minor) && price.currency == euro(), "{price:?}");
+        assert!((0..=60).contains(&demo.quantity.expect("counted")));
+    }
+}
+
+#[test]
 fn the_chosen_encoding_wins() {
     let rows = try_rows(ALBUMS, Some(Encoding::MacRoman)).expect("a good header");
     assert_eq!(rows[358].as_ref().expect("good").title, "Honky Ch‰teau");
@@ -106,7 +130,7 @@ fn every_column_finds_its_place() {
             catalogue_number: Some("ED 1".to_owned()),
             description: Some("Two\nlines".to_owned()),
             sku: Some("H-1".to_owned()),
-            price: Some(PriceCell { minor: 1250, currency: "EUR".to_owned() }),
+            price: Some(Money { minor: 1250, currency: euro() }),
             quantity: Some(500),
             location: Some("Lisbon".to_owned()),
             enabled: true,
@@ -162,9 +186,9 @@ fn faults_name_line_column_and_reason() {
         ("x,19755,1,1", "line 2, column \"year\": 19755 is not a year between 1860 and 2100"),
         ("x,1967.0,1,1", "line 2, column \"year\": 1967.0 is not a year between 1860 and 2100"),
         (" ,1967,1,1", "line 2, column \"title\": the title is missing"),
-        ("x,1967,-1,1", "line 2, column \"price\": -1 is negative"),
+        ("x,1967,-1,1", "line 2, column \"price\": -1 must not be negative"),
         ("x,1967,1.000.0,1", "line 2, column \"price\": 1.000.0 is not an amount such as 12.50"),
-        ("x,1967,1,-1", "line 2, column \"qty\": -1 is negative"),
+        ("x,1967,1,-1", "line 2, column \"qty\": -1 must not be negative"),
         ("x,1967,1,1.5", "line 2, column \"qty\": 1.5 is not a whole number"),
         ("x,1967,1,1000001", "line 2, column \"qty\": 1000001 is more than 1000000"),
         ("x,1967,1", "line 2: has 3 fields where the header has 4"),
@@ -306,7 +330,7 @@ proptest! {
     fn good_rows_come_back(
         discs in prop::collection::vec(
             ("[A-Zé][a-z\",;é]{0,12}", "[A-Z][a-z]{0,8}", YEAR_MIN..=YEAR_MAX,
-             0..PRICE_MINOR_MAX, 0..=QUANTITY_MAX), 1..8,
+             0..AMOUNT_MINOR_MAX, 0..=QUANTITY_MAX), 1..8,
         ),
         crlf: bool,
     ) {
