@@ -1,5 +1,6 @@
 //! Development tasks: `cargo run -p xtask -- TASK`.
 
+mod demo_data;
 mod tidy;
 
 use std::path::Path;
@@ -12,8 +13,9 @@ fn main() -> ExitCode {
         .expect("crates/xtask lies two folders below the workspace");
     match std::env::args().nth(1).as_deref() {
         Some("tidy") => tidy::run(root),
+        Some("demo-data") => demo_data::run(root),
         _ => {
-            eprintln!("usage: cargo run -p xtask -- tidy");
+            eprintln!("usage: cargo run -p xtask -- tidy | demo-data");
             ExitCode::FAILURE
         }
     }
