@@ -9,7 +9,7 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
-# Where cargo builds, as an absolute path: the scripts change folders. Used by those who source this.
+# Where cargo builds, as an absolute path, because the scripts change folders.
 # shellcheck disable=SC2034
 TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 

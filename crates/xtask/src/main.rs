@@ -16,8 +16,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The workspace that cargo runs this task for. Asked at run time: two checkouts that share a target
-/// folder share the binary, and each must look at its own tree.
+/// The workspace that cargo runs this task for. Asked at run time: two checkouts that share a
+/// target folder share the binary, and each must look at its own tree.
 fn workspace_root() -> PathBuf {
     match std::env::var_os("CARGO_MANIFEST_DIR") {
         Some(crate_folder) => PathBuf::from(crate_folder).join("../.."),
