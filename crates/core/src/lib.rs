@@ -1,1 +1,8 @@
+//! Runout's rules. Pure and synchronous: no I/O, no clock, no randomness, no ids of its own.
+//!
+//! Whoever calls hands in a snapshot, the time and the ids to use, and gets outcomes and the
+//! difference to store. The same inputs give the same outcome, on every engine, in every test.
 
+pub mod ids;
+pub mod money;
+pub mod stock;

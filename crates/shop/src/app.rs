@@ -10,6 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::{self, Accounts};
 use crate::platform::clock::Clock;
+use crate::platform::openapi::TokenSecurity;
+use crate::stock::{Limits, StockWriter};
 
 /// Ids of hot sequences taken from the database at a time.
 const ID_BLOCK: i64 = 1_000;
@@ -24,6 +26,7 @@ pub struct Parts {
     pub clock: Clock,
     pub ids: IdPools,
     pub accounts: Accounts,
+    pub stock: StockWriter,
 }
 
 /// Ids of rows that are written in numbers.
@@ -40,13 +43,26 @@ impl Default for IdPools {
 
 impl App {
     /// Puts the application together on an open, migrated database.
+    ///
+    /// Must be called inside a tokio runtime: the stock writer's task is started on it.
     pub fn new(db: Db, clock: Clock) -> Self {
         Self::with_accounts(db, clock, Accounts::default())
     }
 
     /// As [`App::new`], with password hashes of another cost: for tests.
     pub fn with_accounts(db: Db, clock: Clock, accounts: Accounts) -> Self {
-        Self(Arc::new(Parts { db, clock, ids: IdPools::default(), accounts }))
+        let stock = StockWriter::start(db.clone(), clock.clone(), Limits::default());
+        Self(Arc::new(Parts { db, clock, ids: IdPools::default(), accounts, stock }))
+    }
+
+    /// Ends the background work: decides what waits, gives unused ids back.
+    pub async fn stop(&self) {
+        self.stock.stop().await;
+        for pool in [&self.ids.outbox, &self.ids.audit] {
+            if let Err(error) = pool.release(&self.db).await {
+                tracing::warn!(%error, "unused ids were not given back; a gap remains");
+            }
+        }
     }
 }
 
@@ -60,12 +76,15 @@ impl Deref for App {
 
 /// The document's frame; paths come from the capabilities' routers.
 #[derive(OpenApi)]
-#[openapi(info(title = "Runout", description = "Sells things that run out, never one too many."))]
+#[openapi(
+    info(title = "Runout", description = "Sells things that run out, never one too many."),
+    modifiers(&TokenSecurity)
+)]
 struct Document;
 
 /// Every route with its description. Each capability adds its router here.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    OpenApiRouter::with_openapi(Document::openapi()).merge(accounts::router())
 }
 
 /// The whole service: routes and layers.
@@ -77,9 +96,11 @@ pub fn router(app: App) -> Router {
 /// Every statement of the program, for the test that prepares each on both engines.
 pub fn statements() -> Vec<&'static Sql> {
     [
-        runout_store::statements(),
-        crate::platform::command::STATEMENTS.to_vec(),
-        accounts::statements(),
+        &runout_store::statements(),
+        crate::platform::command::STATEMENTS,
+        &accounts::statements(),
+        crate::stock::commands::STATEMENTS,
+        crate::orders::commands::STATEMENTS,
     ]
     .concat()
 }

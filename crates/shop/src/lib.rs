@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod app;
+pub mod orders;
 pub mod platform;
+pub mod stock;
 
 pub use app::App;

@@ -147,6 +147,20 @@ pub struct NewAccount {
 }
 
 impl NewAccount {
+    /// The rest, for an idempotency key's fingerprint: that is a fast hash and is stored, which a
+    /// password must never be.
+    pub(super) fn without_password(&self) -> impl serde::Serialize + '_ {
+        json!([
+            self.username,
+            self.email,
+            self.name,
+            self.phone,
+            self.identity_document,
+            self.birth_date,
+            self.role,
+        ])
+    }
+
     fn check(&self) -> Vec<Invalid> {
         let mut wrong = Vec::new();
         check(&mut wrong, "username", rules::username(&self.username));

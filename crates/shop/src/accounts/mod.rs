@@ -9,12 +9,15 @@
 //!   holds on this node at once, on others within [`auth::CACHED_MAX`].
 //! - Accounts are never deleted, and one superuser stays active.
 
+mod answers;
+mod api;
 pub mod auth;
 mod commands;
 pub mod password;
 pub mod queries;
 pub mod rules;
 pub mod throttle;
+mod token_api;
 mod tokens;
 mod update;
 
@@ -22,6 +25,9 @@ use jiff::Timestamp;
 use runout_store::{Error, Row, Sql};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::App;
 
 pub use auth::{Identity, MaybeIdentity, Staff, Superuser};
 pub use commands::{
@@ -119,6 +125,11 @@ impl Accounts {
             names: std::hash::RandomState::new(),
         }
     }
+}
+
+/// The routes of accounts and tokens, under `/api/v1`.
+pub fn router() -> OpenApiRouter<App> {
+    api::router().merge(token_api::router())
 }
 
 /// Every statement of this capability.

@@ -3,4 +3,5 @@
 
 mod accounts;
 mod seam;
+mod stock_writer;
 mod support;

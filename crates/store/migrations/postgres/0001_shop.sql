@@ -2,7 +2,7 @@
 create table id_sequence (name text primary key, next bigint not null);
 insert into id_sequence (name, next) values
     ('account', 1), ('token', 1), ('product', 1), ('variant', 1), ('price', 1), ('location', 2),
-    ('stock_level', 1), ('stock_movement', 1), ('orders', 1), ('outbox', 1), ('audit', 1);
+    ('stock_level', 1), ('orders', 1), ('outbox', 1), ('audit', 1);
 
 create table account (
     id bigint primary key,
@@ -113,6 +113,8 @@ create table stock_level (
     -- On the shelf, and of these promised to orders. The difference is what can be sold.
     on_hand bigint not null,
     reserved bigint not null,
+    -- The number of the newest movement: the ledger of a level has no gaps.
+    movements bigint not null,
     unique (variant_id, location_id),
     constraint stock_level_reserved_check check (reserved >= 0 and reserved <= on_hand)
 ) with (fillfactor = 50);
@@ -121,8 +123,8 @@ create table stock_level (
 -- no foreign keys on either engine: the writer has loaded (and locked) what they would point
 -- to in the same transaction, nothing they point to is ever deleted, and `runout verify` proves it.
 create table stock_movement (
-    id bigint not null,
     level_id bigint not null,
+    number bigint not null,
     at timestamptz not null,
     cause text not null constraint stock_movement_cause_check check
         (cause in ('receipt', 'adjustment', 'transfer', 'order', 'cancel')),
@@ -131,8 +133,10 @@ create table stock_movement (
     order_id bigint,
     actor_id bigint,
     reason text,
-    primary key (level_id, id)
+    primary key (level_id, number)
 );
+
+create index stock_movement_at on stock_movement (at, level_id, number);
 
 create table orders (
     id bigint primary key,
