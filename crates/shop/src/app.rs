@@ -8,9 +8,8 @@ use runout_store::{Db, Ids, Sql};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::accounts::{self, Accounts};
+use crate::accounts::{self, Accounts, TokenSecurity};
 use crate::platform::clock::Clock;
-use crate::platform::openapi::TokenSecurity;
 use crate::stock::{Limits, StockWriter};
 
 /// Ids of hot sequences taken from the database at a time.

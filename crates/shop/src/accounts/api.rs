@@ -1,7 +1,7 @@
 //! `/api/v1/accounts`.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -15,20 +15,18 @@ use super::{
     PasswordRefused, Role, Staff, check_own_password, queries,
 };
 use crate::App;
-use crate::platform::answer::answer;
+use crate::platform::answer::{answer, json};
 use crate::platform::command::{Key, Outcome};
 use crate::platform::etag::IfMatch;
 use crate::platform::extract::{IdempotencyKey, PathId, Valid};
-use crate::platform::openapi::{
-    AnyProblems, BodyProblems, IdProblems, KeyProblems, RoleProblems, TokenProblems,
-    VersionProblems,
-};
-use crate::platform::problem::{FieldError, Problem, ProblemSchema};
+use crate::platform::page::{ListParams, ListRequest, Page};
+use crate::platform::problem::{FieldError, Problem};
 use crate::platform::request::ClientIp;
+use crate::platform::responses::{Act, Read, Write};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(sign_up))
+        .routes(routes!(sign_up, list))
         .routes(routes!(me, update_me))
         .routes(routes!(account, update, delete))
         .routes(routes!(deactivate))
@@ -212,9 +210,7 @@ fn by(identity: &Identity, key: IdempotencyKey, operation: &str, body: &impl Ser
     security((), ("token" = [])),
     responses(
         (status = 201, body = Account, headers(("ETag" = String), ("Location" = String))),
-        (status = 409, body = ProblemSchema, content_type = "application/problem+json",
-            description = "`username_taken`, `email_taken` or `identity_taken`"),
-        AnyProblems, BodyProblems, TokenProblems, RoleProblems, KeyProblems,
+        Write,
     )
 )]
 async fn sign_up(
@@ -231,13 +227,25 @@ async fn sign_up(
     answer(super::sign_up(&app, by, new).await?, |account| created(&account))
 }
 
+/// The accounts, active or not.
+#[utoipa::path(
+    get, path = "/api/v1/accounts", tag = "accounts", operation_id = "accounts",
+    params(ListParams),
+    security(("token" = [])),
+    responses((status = 200, body = Page<Account>), Read)
+)]
+async fn list(State(app): State<App>, _staff: Staff, uri: Uri) -> Result<Response, Problem> {
+    let request = ListRequest::from_uri(&queries::ACCOUNTS, &uri)?;
+    Ok(json(StatusCode::OK, &queries::accounts(&app, &request).await?))
+}
+
 /// The account that asks.
 #[utoipa::path(
     get, path = "/api/v1/accounts/me", tag = "accounts", operation_id = "own_account",
     security(("token" = [])),
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
-        AnyProblems, TokenProblems,
+        Read,
     )
 )]
 async fn me(State(app): State<App>, identity: Identity) -> Result<Response, Problem> {
@@ -256,9 +264,7 @@ async fn me(State(app): State<App>, identity: Identity) -> Result<Response, Prob
     security(("token" = [])),
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
-        (status = 409, body = ProblemSchema, content_type = "application/problem+json",
-            description = "`email_taken` or `identity_taken`"),
-        AnyProblems, BodyProblems, TokenProblems, VersionProblems, KeyProblems,
+        Write,
     )
 )]
 async fn update_me(
@@ -283,7 +289,7 @@ async fn update_me(
     security(("token" = [])),
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
-        AnyProblems, TokenProblems, RoleProblems, IdProblems,
+        Read,
     )
 )]
 async fn account(
@@ -307,10 +313,7 @@ async fn account(
     security(("token" = [])),
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
-        (status = 409, body = ProblemSchema, content_type = "application/problem+json",
-            description = "`email_taken`, `identity_taken` or `last_superuser`"),
-        AnyProblems, BodyProblems, TokenProblems, RoleProblems, IdProblems, VersionProblems,
-        KeyProblems,
+        Write,
     )
 )]
 async fn update(
@@ -337,9 +340,7 @@ async fn update(
     security(("token" = [])),
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
-        (status = 409, body = ProblemSchema, content_type = "application/problem+json",
-            description = "`last_superuser`"),
-        AnyProblems, TokenProblems, RoleProblems, IdProblems, VersionProblems, KeyProblems,
+        Act,
     )
 )]
 async fn deactivate(
@@ -366,7 +367,7 @@ async fn deactivate(
     security(("token" = [])),
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
-        AnyProblems, TokenProblems, RoleProblems, IdProblems, VersionProblems, KeyProblems,
+        Act,
     )
 )]
 async fn reactivate(
@@ -391,9 +392,7 @@ async fn reactivate(
     security(("token" = [])),
     responses(
         (status = 204, description = "The account is not active any more"),
-        (status = 409, body = ProblemSchema, content_type = "application/problem+json",
-            description = "`last_superuser`"),
-        AnyProblems, TokenProblems, RoleProblems, IdProblems, VersionProblems,
+        Act,
     )
 )]
 async fn delete(

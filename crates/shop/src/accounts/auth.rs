@@ -19,6 +19,9 @@ use jiff::Timestamp;
 use moka::sync::Cache;
 use runout_store::{Error, Statement, statements};
 use sha2::{Digest, Sha256};
+use utoipa::Modify;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::Role;
 use crate::App;
@@ -148,6 +151,17 @@ impl TokenCache {
 /// The database's.
 pub async fn identify(app: &App, token: &[u8]) -> Result<Option<Arc<Identity>>, Error> {
     app.accounts.tokens.identify(app, token).await
+}
+
+/// Describes the token in the API's document, as the security scheme `token`.
+pub struct TokenSecurity;
+
+impl Modify for TokenSecurity {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme("token", scheme);
+    }
 }
 
 /// Whoever asks, known or not. A token that does not work is refused rather than ignored.

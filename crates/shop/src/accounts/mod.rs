@@ -29,7 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::App;
 
-pub use auth::{Identity, MaybeIdentity, Staff, Superuser};
+pub use auth::{Identity, MaybeIdentity, Staff, Superuser, TokenSecurity};
 pub use commands::{
     AccountRefused, AccountsError, Actor, By, Changed, Invalid, NewAccount, SuperuserError,
     create_superuser, sign_up,

@@ -16,9 +16,9 @@ use super::{Actor, By, Credentials, Identity, queries, rules};
 use crate::App;
 use crate::platform::answer::json;
 use crate::platform::extract::{PathId, Valid};
-use crate::platform::openapi::{AnyProblems, BodyProblems, IdProblems, TokenProblems};
-use crate::platform::problem::{FieldError, Problem, ProblemSchema};
+use crate::platform::problem::{FieldError, Problem};
 use crate::platform::request::ClientIp;
+use crate::platform::responses::{Act, Read, Write};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -95,9 +95,7 @@ struct Tokens {
     security(()),
     responses(
         (status = 201, body = IssuedToken),
-        (status = 401, body = ProblemSchema, content_type = "application/problem+json",
-            description = "`invalid_credentials`", headers(("WWW-Authenticate" = String))),
-        AnyProblems, BodyProblems,
+        Write,
     )
 )]
 async fn log_in(
@@ -117,7 +115,7 @@ async fn log_in(
 #[utoipa::path(
     get, path = "/api/v1/tokens", tag = "tokens", operation_id = "tokens",
     security(("token" = [])),
-    responses((status = 200, body = Tokens), AnyProblems, TokenProblems)
+    responses((status = 200, body = Tokens), Read)
 )]
 async fn tokens(State(app): State<App>, identity: Identity) -> Result<Response, Problem> {
     let items = queries::tokens(&app, identity.account_id, identity.token_id).await?;
@@ -128,7 +126,7 @@ async fn tokens(State(app): State<App>, identity: Identity) -> Result<Response, 
 #[utoipa::path(
     delete, path = "/api/v1/tokens/current", tag = "tokens", operation_id = "log_out",
     security(("token" = [])),
-    responses((status = 204, description = "The token is revoked"), AnyProblems, TokenProblems)
+    responses((status = 204, description = "The token is revoked"), Act)
 )]
 async fn revoke_current(State(app): State<App>, identity: Identity) -> Result<Response, Problem> {
     let by = By::actor(Actor::from(&identity));
@@ -145,7 +143,7 @@ async fn revoke_current(State(app): State<App>, identity: Identity) -> Result<Re
     security(("token" = [])),
     responses(
         (status = 204, description = "The token is revoked"),
-        AnyProblems, TokenProblems, IdProblems,
+        Act,
     )
 )]
 async fn revoke(

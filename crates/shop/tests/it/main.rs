@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod accounts;
+mod lists;
 mod seam;
 mod stock_writer;
 mod support;
