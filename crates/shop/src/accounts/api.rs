@@ -33,7 +33,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(reactivate))
 }
 
-/// A new account. What the fields may hold is checked in one place, by the command.
+/// A new account.
+// What the fields may hold is checked in one place, by the command.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
@@ -56,7 +57,7 @@ struct SignUp {
     #[schema(max_length = 200)]
     name: String,
     #[serde(default)]
-    #[schema(max_length = 31, example = "+44 20 7946 0018")]
+    #[schema(max_length = 31, example = "+44 20 7946 0018", pattern = r"^[0-9+./() x-]*$")]
     phone: String,
     /// Unique.
     #[serde(default)]
@@ -76,7 +77,7 @@ impl SignUp {
         NewAccount {
             username: self.username,
             email: self.email,
-            password: self.password,
+            password: Some(self.password),
             name: self.name,
             phone: self.phone,
             identity_document: self.identity_document,
@@ -92,7 +93,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Op
 }
 
 /// What to change; a field that is absent stays, null empties it.
-#[derive(Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct AccountChange {
@@ -103,7 +104,7 @@ struct AccountChange {
     #[schema(value_type = Option<String>, max_length = 200)]
     name: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, max_length = 31)]
+    #[schema(value_type = Option<String>, max_length = 31, pattern = r"^[0-9+./() x-]*$")]
     phone: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 32)]
@@ -114,9 +115,21 @@ struct AccountChange {
     /// Superusers only.
     #[serde(default)]
     role: Option<Role>,
+    /// A new password for somebody who has lost it; ends the account's tokens. Staff reset those of
+    /// customers, superusers those of staff as well.
+    #[serde(default)]
+    #[schema(min_length = 8, max_length = 128, nullable = false)]
+    password: Option<String>,
 }
 
 impl AccountChange {
+    /// The body without its password: an idempotency key's fingerprint is a fast hash and is
+    /// stored, which a password must never be.
+    fn fingerprint(&self) -> impl Serialize + '_ {
+        let fields = (&self.email, &self.name, &self.phone, &self.identity_document);
+        (fields, &self.birth_date, self.role, self.password.is_some())
+    }
+
     fn into_patch(self) -> AccountPatch {
         AccountPatch {
             email: self.email,
@@ -125,24 +138,28 @@ impl AccountChange {
             identity_document: self.identity_document,
             birth_date: self.birth_date,
             role: self.role,
-            password: None,
+            password: self.password.map(|password| NewPassword {
+                password,
+                checked_hash: None,
+                keep_token: None,
+            }),
         }
     }
 }
 
 /// What to change of one's own account; a field that is absent stays, null empties it.
-#[derive(Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct OwnChange {
     #[serde(default)]
-    #[schema(min_length = 3, max_length = 254, pattern = r"^[^@\s]+@[^@\s]+$")]
+    #[schema(min_length = 3, max_length = 254, pattern = r"^[^@\s]+@[^@\s]+$", nullable = false)]
     email: Option<String>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, max_length = 200)]
     name: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, max_length = 31)]
+    #[schema(value_type = Option<String>, max_length = 31, pattern = r"^[0-9+./() x-]*$")]
     phone: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 32)]
@@ -151,16 +168,21 @@ struct OwnChange {
     #[schema(value_type = Option<String>, format = Date)]
     birth_date: Option<Option<String>>,
     /// A new password, together with the current one. Ends every other token of the account.
-    // Not part of an idempotency key's fingerprint, which is a fast hash and is stored.
-    #[serde(default, skip_serializing)]
-    #[schema(min_length = 8, max_length = 128)]
+    #[serde(default)]
+    #[schema(min_length = 8, max_length = 128, nullable = false)]
     password: Option<String>,
-    #[serde(default, skip_serializing)]
-    #[schema(max_length = 128)]
+    #[serde(default)]
+    #[schema(max_length = 128, nullable = false)]
     current_password: Option<String>,
 }
 
 impl OwnChange {
+    /// See [`AccountChange::fingerprint`].
+    fn fingerprint(&self) -> impl Serialize + '_ {
+        let password = self.password.is_some();
+        (&self.email, &self.name, &self.phone, &self.identity_document, &self.birth_date, password)
+    }
+
     async fn into_patch(
         self,
         app: &App,
@@ -182,7 +204,8 @@ impl OwnChange {
                     Err(PasswordRefused::Wrong) => String::new(),
                     Err(refused) => return Err(refused.into()),
                 };
-                Some(NewPassword { password, checked_hash, keep_token: identity.token_id })
+                let keep_token = Some(identity.token_id);
+                Some(NewPassword { password, checked_hash: Some(checked_hash), keep_token })
             }
         };
         let fields = AccountChange {
@@ -192,6 +215,7 @@ impl OwnChange {
             identity_document: self.identity_document,
             birth_date: self.birth_date,
             role: None,
+            password: None,
         };
         Ok(AccountPatch { password, ..fields.into_patch() })
     }
@@ -275,8 +299,7 @@ async fn update_me(
     client: ClientIp,
     Valid(body): Valid<OwnChange>,
 ) -> Result<Response, Problem> {
-    let fingerprint = (&body, body.password.is_some());
-    let by = By { if_match, ..by(&identity, key, "PATCH /accounts/me", &fingerprint) };
+    let by = By { if_match, ..by(&identity, key, "PATCH /accounts/me", &body.fingerprint()) };
     let patch = body.into_patch(&app, &identity, client).await?;
     let outcome = super::update(&app, by, identity.account_id, patch).await?;
     answer(outcome, |account| shown(&account))
@@ -324,7 +347,10 @@ async fn update(
     if_match: IfMatch,
     Valid(body): Valid<AccountChange>,
 ) -> Result<Response, Problem> {
-    let by = By { if_match, ..by(&identity, key, &format!("PATCH /accounts/{id}"), &body) };
+    let by = By {
+        if_match,
+        ..by(&identity, key, &format!("PATCH /accounts/{id}"), &body.fingerprint())
+    };
     answer(super::update(&app, by, id, body.into_patch()).await?, |account| shown(&account))
 }
 

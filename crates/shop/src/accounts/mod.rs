@@ -5,8 +5,8 @@
 //! - Passwords and tokens are stored as hashes only, and neither leaves again.
 //! - Usernames and e-mail addresses are unique whatever their case, and no name is another
 //!   account's address, so that either identifies one account at login.
-//! - A token works while its account is active and it is neither expired nor revoked. An end to that
-//!   holds on this node at once, on others within [`auth::CACHED_MAX`].
+//! - A token works while its account is active and it is neither expired nor revoked. An end to
+//!   that holds on this node at once, on others within [`auth::CACHED_MAX`].
 //! - Accounts are never deleted, and one superuser stays active.
 
 mod answers;
@@ -16,6 +16,7 @@ mod commands;
 pub mod password;
 pub mod queries;
 pub mod rules;
+mod sql;
 pub mod throttle;
 mod token_api;
 mod tokens;
@@ -87,8 +88,9 @@ pub struct Account {
     pub email: String,
     pub name: String,
     pub phone: String,
+    #[schema(required = true)]
     pub identity_document: Option<String>,
-    #[schema(format = Date)]
+    #[schema(required = true, format = Date)]
     pub birth_date: Option<String>,
     pub role: Role,
     pub active: bool,
@@ -134,12 +136,5 @@ pub fn router() -> OpenApiRouter<App> {
 
 /// Every statement of this capability.
 pub fn statements() -> Vec<&'static Sql> {
-    [
-        auth::STATEMENTS,
-        commands::STATEMENTS,
-        queries::STATEMENTS,
-        tokens::STATEMENTS,
-        update::STATEMENTS,
-    ]
-    .concat()
+    [queries::STATEMENTS, sql::STATEMENTS].concat()
 }

@@ -20,6 +20,10 @@ statements! {
         where username_key = $1 or email_key = $1
         order by case when username_key = $1 then 0 else 1 end limit 1";
     PASSWORD_HASH = "select password_hash from account where id = $1";
+    /// A token that works, as far as the database tells, and whose it is.
+    TOKEN = "select t.id, t.expires_at, a.id, a.username, a.role
+        from token t join account a on a.id = t.account_id
+        where t.hash = $1 and t.revoked_at is null and a.active";
     TOKENS = "select id, label, created_at, expires_at from token
         where account_id = $1 and revoked_at is null and expires_at > $2
         order by id desc limit $3";
