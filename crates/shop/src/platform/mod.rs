@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows a product or an order. Every refusal is a [`problem::Problem`].
 
+pub mod answer;
 pub mod clock;
 pub mod command;
 pub mod cursor;

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod lists;
+mod logins;
 mod seam;
 mod stock_writer;
 mod support;
