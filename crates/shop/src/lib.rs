@@ -1,6 +1,9 @@
 //! Runout: the shop backend for things that run out.
 
+pub mod accounts;
 pub mod app;
+pub mod orders;
 pub mod platform;
+pub mod stock;
 
 pub use app::App;

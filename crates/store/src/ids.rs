@@ -34,8 +34,11 @@ impl Ids {
         }
         let size = count.max(self.block);
         let start = db.transact(TakeBlock { name: self.name, size }).await?;
+        let block_end = start + size;
         let mut free = self.free.lock().expect("no holder of this lock can panic");
-        *free = start + count..start + size;
+        // Blocks that follow each other are one: on a single node there are no gaps.
+        let start = if free.end == start { free.start } else { start };
+        *free = start + count..block_end;
         Ok(start..start + count)
     }
 

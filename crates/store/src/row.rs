@@ -159,6 +159,7 @@ impl Cell for String {
     fn kept(value: &Value) -> Result<Self, String> {
         match value {
             Value::Text(text) => Ok(text.clone()),
+            Value::Static(text) => Ok((*text).to_owned()),
             Value::Shared(text) => Ok(text.to_string()),
             other => unexpected("text", other),
         }

@@ -19,6 +19,8 @@ pub enum Value {
     Int(i64),
     /// Text, and JSON documents as text.
     Text(String),
+    /// Text that is a constant of the program.
+    Static(&'static str),
     /// Text that many rows of one statement share, such as a title snapshot.
     Shared(Arc<str>),
     Bytes(Vec<u8>),
@@ -66,6 +68,7 @@ impl rusqlite::ToSql for Value {
             Value::Bool(value) => ToSqlOutput::Borrowed(ValueRef::Integer((*value).into())),
             Value::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
             Value::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
+            Value::Static(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
             Value::Shared(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
             Value::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
             Value::Time(value) => ToSqlOutput::Borrowed(ValueRef::Integer(value.as_microsecond())),
@@ -93,6 +96,7 @@ impl ToSql for Value {
             (Value::Int(value), &Type::INT4) => out.put_i32((*value).try_into()?),
             (Value::Int(value), _) => return value.to_sql_checked(ty, out),
             (Value::Text(text), _) => put_text(text, ty, out)?,
+            (Value::Static(text), _) => put_text(text, ty, out)?,
             (Value::Shared(text), _) => put_text(text, ty, out)?,
             (Value::Bytes(value), _) => return value.to_sql_checked(ty, out),
             (Value::Time(value), _) => return value.to_sql_checked(ty, out),

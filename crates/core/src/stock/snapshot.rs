@@ -100,6 +100,7 @@ pub enum Cause {
 #[derive(Debug, Clone)]
 pub struct Movement {
     pub level: LevelId,
+    pub variant: VariantId,
     /// Counted from 1 at each level, without gaps.
     pub number: i64,
     pub cause: Cause,
@@ -165,14 +166,9 @@ impl Snapshot {
         levels.iter().filter(|level| level.active).map(Level::available).sum()
     }
 
-    /// All levels as they stand.
-    pub fn levels(&self) -> impl Iterator<Item = &Level> {
-        self.levels.values().flatten()
-    }
-
-    /// What the decisions so far have changed.
-    pub fn into_difference(self) -> Difference {
-        self.difference
+    /// What the decisions have changed, and every level of the snapshot as it stands now.
+    pub fn into_difference(self) -> (Difference, HashMap<VariantId, Vec<Level>>) {
+        (self.difference, self.levels)
     }
 
     pub(super) fn level(&self, variant: VariantId, location: LocationId) -> Option<&Level> {
@@ -196,6 +192,7 @@ impl Snapshot {
         assert_sound(level);
         self.difference.movements.push(Movement {
             level: change.level,
+            variant,
             number: level.movements,
             cause: change.cause,
             on_hand_delta: change.on_hand_delta,

@@ -41,6 +41,7 @@ impl Key {
             Value::Int(value) => Key::Int(value),
             Value::Time(value) => Key::Int(value.as_microsecond()),
             Value::Text(value) => Key::Text(value),
+            Value::Static(text) => Key::Text(text.to_owned()),
             Value::Shared(value) => Key::Text(value.to_string()),
             Value::Bytes(_) | Value::Ints(_) | Value::Texts(_) => {
                 panic!("lists are sorted by single values")

@@ -6,9 +6,11 @@
 pub mod clock;
 pub mod command;
 pub mod cursor;
+pub mod etag;
 pub mod extract;
 pub mod lookups;
 pub mod page;
 pub mod problem;
 pub mod rate;
 pub mod request;
+pub mod responses;

@@ -1,0 +1,133 @@
+//! The stock writer's statements: what a batch loads (and on PostgreSQL locks) and what it stores.
+//!
+//! Lock order is the same in every batch: levels by id, then orders by id. So two batches, on any
+//! two nodes, wait for each other but never in a circle.
+
+use runout_store::statements;
+
+statements! {
+    /// Every level of the variants `$1`.
+    LEVELS = {
+        sqlite: "select l.id, l.variant_id, l.location_id, c.priority, c.active, l.on_hand,
+                l.reserved, l.movements
+            from stock_level l join location c on c.id = l.location_id
+            where l.variant_id in (select value from json_each($1))",
+        postgres: "select l.id, l.variant_id, l.location_id, c.priority, c.active, l.on_hand,
+                l.reserved, l.movements
+            from stock_level l join location c on c.id = l.location_id
+            where l.variant_id = any($1)
+            order by l.id for update of l",
+    };
+    /// Every level of the variants `$1`, and of the variants in the orders `$2`.
+    LEVELS_OF_ORDERS = {
+        sqlite: "select l.id, l.variant_id, l.location_id, c.priority, c.active, l.on_hand,
+                l.reserved, l.movements
+            from stock_level l join location c on c.id = l.location_id
+            where l.variant_id in (
+                select value from json_each($1)
+                union select o.variant_id from order_line o
+                where o.order_id in (select value from json_each($2)))",
+        postgres: "select l.id, l.variant_id, l.location_id, c.priority, c.active, l.on_hand,
+                l.reserved, l.movements
+            from stock_level l join location c on c.id = l.location_id
+            where l.variant_id in (
+                select unnest($1::bigint[])
+                union select o.variant_id from order_line o where o.order_id = any($2))
+            order by l.id for update of l",
+    };
+    OFFERS = {
+        sqlite: "select v.id, v.sku, p.title, v.title,
+                p.enabled and p.deleted_at is null and v.deleted_at is null,
+                p.release_at, v.limit_per_order, v.limit_per_customer
+            from variant v join product p on p.id = v.product_id
+            where v.id in (select value from json_each($1))",
+        postgres: "select v.id, v.sku, p.title, v.title,
+                p.enabled and p.deleted_at is null and v.deleted_at is null,
+                p.release_at, v.limit_per_order, v.limit_per_customer
+            from variant v join product p on p.id = v.product_id
+            where v.id = any($1)",
+    };
+    /// The newest price of each currency that is effective at `$2`.
+    PRICES = {
+        sqlite: "select p.variant_id, p.currency, p.amount_minor
+            from price p
+            where p.variant_id in (select value from json_each($1))
+            and p.effective_from = (
+                select max(q.effective_from) from price q
+                where q.variant_id = p.variant_id and q.currency = p.currency
+                and q.effective_from <= $2)",
+        postgres: "select p.variant_id, p.currency, p.amount_minor
+            from price p
+            where p.variant_id = any($1)
+            and p.effective_from = (
+                select max(q.effective_from) from price q
+                where q.variant_id = p.variant_id and q.currency = p.currency
+                and q.effective_from <= $2)",
+    };
+    ACCOUNTS = {
+        sqlite: "select id, active from account where id in (select value from json_each($1))",
+        postgres: "select id, active from account where id = any($1)",
+    };
+    LOCATIONS = "select id, priority, active from location";
+    /// The keys `$2[i]` of the accounts `$1[i]`.
+    KEYS = {
+        sqlite: "select i.account_id, i.key, i.fingerprint, i.order_id, i.status, i.body
+            from json_each($1) a join json_each($2) k on k.key = a.key
+            join idempotency i on i.account_id = a.value and i.key = k.value",
+        postgres: "select i.account_id, i.key, i.fingerprint, i.order_id, i.status, i.body
+            from unnest($1::bigint[], $2::text[]) as w (account_id, key)
+            join idempotency i on i.account_id = w.account_id and i.key = w.key",
+    };
+    /// Units of the variants `$2[i]` in standing orders of the accounts `$1[i]`.
+    BOUGHT = {
+        sqlite: "select o.account_id, l.variant_id, cast(sum(l.quantity) as bigint)
+            from json_each($1) a join json_each($2) v on v.key = a.key
+            join orders o on o.account_id = a.value and o.status <> 'cancelled'
+            join order_line l on l.order_id = o.id and l.variant_id = v.value
+            group by o.account_id, l.variant_id",
+        postgres: "select o.account_id, l.variant_id, cast(sum(l.quantity) as bigint)
+            from unnest($1::bigint[], $2::bigint[]) as w (account_id, variant_id)
+            join orders o on o.account_id = w.account_id and o.status <> 'cancelled'
+            join order_line l on l.order_id = o.id and l.variant_id = w.variant_id
+            group by o.account_id, l.variant_id",
+    };
+    INSERT_LEVELS = {
+        sqlite: "insert into stock_level
+            (id, variant_id, location_id, on_hand, reserved, movements)
+            values ($1, $2, $3, 0, 0, 0)",
+        postgres: "insert into stock_level
+            (id, variant_id, location_id, on_hand, reserved, movements)
+            select id, variant_id, location_id, 0, 0, 0
+            from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as n (id, variant_id, location_id)",
+    };
+    /// Adds differences: even a batch that forgot its lock could not lose another's change.
+    CHANGE_LEVELS = {
+        sqlite: "update stock_level
+            set on_hand = on_hand + $2, reserved = reserved + $3, movements = movements + $4
+            where id = $1",
+        postgres: "update stock_level l
+            set on_hand = l.on_hand + c.on_hand, reserved = l.reserved + c.reserved,
+                movements = l.movements + c.movements
+            from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+                as c (id, on_hand, reserved, movements)
+            where l.id = c.id",
+    };
+    INSERT_MOVEMENTS = {
+        sqlite: "insert into stock_movement (level_id, number, at, cause, on_hand_delta,
+                reserved_delta, order_id, actor_id, reason)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        postgres: "insert into stock_movement (level_id, number, at, cause, on_hand_delta,
+                reserved_delta, order_id, actor_id, reason)
+            select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[],
+                $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])",
+    };
+    INSERT_KEYS = {
+        sqlite: "insert into idempotency
+            (account_id, key, fingerprint, order_id, status, body, created_at)
+            values ($1, $2, $3, $4, $5, $6, $7)",
+        postgres: "insert into idempotency
+            (account_id, key, fingerprint, order_id, status, body, created_at)
+            select * from unnest($1::bigint[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[],
+                $6::text[], $7::timestamptz[])",
+    };
+}
