@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use runout_core::money::Currency;
 use runout_store::DatabaseUrl;
 use serde::{Deserialize, Deserializer};
 
@@ -26,11 +27,13 @@ pub struct Config {
     /// Where the server listens.
     pub listen: SocketAddr,
     /// `sqlite://PATH` or `postgres://...`.
-    #[serde(deserialize_with = "database_url")]
+    #[serde(deserialize_with = "from_text")]
     pub database_url: DatabaseUrl,
     /// The currency where a request names none (ISO 4217).
-    pub currency: String,
+    #[serde(deserialize_with = "from_text")]
+    pub currency: Currency,
     /// Proxies whose X-Forwarded-For is believed.
+    #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<Network>,
     pub http: Http,
     pub rate_limit: RateLimit,
@@ -68,7 +71,7 @@ pub struct RateLimit {
 #[serde(default, deny_unknown_fields)]
 pub struct Stock {
     /// Commands that may wait; more are refused with 503.
-    pub queue_capacity: NonZeroUsize,
+    pub queue_max: NonZeroUsize,
     /// Commands decided in one transaction.
     pub batch_max: NonZeroUsize,
     /// A command that waited longer is dropped undecided.
@@ -79,12 +82,14 @@ pub struct Stock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Login {
-    /// Failed logins of one account from one network before it must wait.
-    pub failures_per_account_max: NonZeroU32,
-    /// Failed logins from one network, whatever the account, before it must wait.
-    pub failures_per_network_max: NonZeroU32,
-    /// The time in which failures count together.
-    pub failure_window_ms: u64,
+    /// Attempts at one account from one network that may come at once.
+    pub account_burst: NonZeroU32,
+    /// Every so often, one more attempt at an account is allowed.
+    pub account_refill_ms: u64,
+    /// Attempts from one network at once, whatever the account.
+    pub network_burst: NonZeroU32,
+    /// Every so often, one more attempt from a network is allowed.
+    pub network_refill_ms: u64,
     /// Passwords hashed at the same time; each takes 19 MiB.
     pub hashing_slots: NonZeroUsize,
     /// How long a token is valid.
@@ -112,7 +117,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             database_url: "sqlite://data/runout.db".parse().expect("a well-formed URL"),
-            currency: "EUR".to_owned(),
+            currency: "EUR".parse().expect("the euro is a currency"),
             trusted_proxies: Vec::new(),
             http: Http::default(),
             rate_limit: RateLimit::default(),
@@ -151,20 +156,17 @@ impl Default for RateLimit {
 
 impl Default for Stock {
     fn default() -> Self {
-        Self {
-            queue_capacity: count(10_000),
-            batch_max: count(1_000),
-            order_deadline_ms: 10_000,
-        }
+        Self { queue_max: count(10_000), batch_max: count(1_000), order_deadline_ms: 10_000 }
     }
 }
 
 impl Default for Login {
     fn default() -> Self {
         Self {
-            failures_per_account_max: count32(10),
-            failures_per_network_max: count32(100),
-            failure_window_ms: 15 * 60 * 1_000,
+            account_burst: count32(10),
+            account_refill_ms: 6_000,
+            network_burst: count32(100),
+            network_refill_ms: 1_000,
             hashing_slots: count(2),
             token_lifetime_days: count32(90),
         }
@@ -198,8 +200,12 @@ impl Stock {
 }
 
 impl Login {
-    pub fn failure_window(&self) -> Duration {
-        Duration::from_millis(self.failure_window_ms)
+    pub fn account_refill(&self) -> Duration {
+        Duration::from_millis(self.account_refill_ms)
+    }
+
+    pub fn network_refill(&self) -> Duration {
+        Duration::from_millis(self.network_refill_ms)
     }
 
     pub fn token_lifetime(&self) -> Duration {
@@ -213,8 +219,18 @@ impl From<RateLimit> for RateQuota {
     }
 }
 
-fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DatabaseUrl, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|error| serde::de::Error::custom(format!("{text:?}: {error}")))
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }
 
 /// A network: `10.0.0.0/8`, `2001:db8::/32`, or one address.
@@ -260,12 +276,6 @@ impl FromStr for Network {
     }
 }
 
-impl<'de> Deserialize<'de> for Network {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
 /// Flags that set the configuration; each also has its environment variable.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ConfigArgs {
@@ -280,7 +290,7 @@ pub struct ConfigArgs {
     pub database_url: Option<DatabaseUrl>,
     /// The currency where a request names none [default: EUR]
     #[arg(long, global = true, env = "RUNOUT_CURRENCY", value_name = "CODE")]
-    pub currency: Option<String>,
+    pub currency: Option<Currency>,
     /// A proxy whose X-Forwarded-For is believed; may be repeated
     #[arg(long, global = true, env = "RUNOUT_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxy: Vec<Network>,
@@ -318,7 +328,9 @@ impl Config {
             None => Self::default(),
         };
         config.overlay(args);
-        config.check().map_err(|reason| ConfigError { file: "configuration".to_owned(), reason })?;
+        config
+            .check()
+            .map_err(|reason| ConfigError { file: "configuration".to_owned(), reason })?;
         Ok(config)
     }
 
@@ -330,8 +342,7 @@ impl Config {
 
     /// Reads a file's text.
     fn parse(text: &str) -> Result<Self, String> {
-        let known = |key: &toml::de::Error| explain(key, text);
-        let config: Self = toml::from_str(text).map_err(|cause| known(&cause))?;
+        let config: Self = toml::from_str(text).map_err(|cause| explain(&cause, text))?;
         config.check()?;
         Ok(config)
     }
@@ -356,16 +367,12 @@ impl Config {
 
     /// What types alone do not rule out.
     fn check(&self) -> Result<(), String> {
-        let known = self.currency.len() == 3
-            && iso_currency::Currency::from_code(&self.currency).is_some();
-        if !known {
-            return Err(format!("currency {:?} is not in ISO 4217: write EUR", self.currency));
-        }
         for (name, value) in [
             ("http.header_read_timeout_ms", self.http.header_read_timeout_ms),
             ("http.request_timeout_ms", self.http.request_timeout_ms),
             ("stock.order_deadline_ms", self.stock.order_deadline_ms),
-            ("login.failure_window_ms", self.login.failure_window_ms),
+            ("login.account_refill_ms", self.login.account_refill_ms),
+            ("login.network_refill_ms", self.login.network_refill_ms),
             ("http.body_bytes_max", self.http.body_bytes_max as u64),
         ] {
             if value == 0 {
@@ -415,7 +422,8 @@ mod tests {
         assert_eq!(Config::parse(EXAMPLE).expect("valid"), Config::default());
         // Every setting stands in the example: with its lines left out, keys are missing.
         let shown: toml::Table = EXAMPLE.parse().expect("TOML");
-        for (table, keys) in [("http", 5), ("rate_limit", 2), ("stock", 3), ("login", 5), ("log", 2)]
+        for (table, keys) in
+            [("http", 5), ("rate_limit", 2), ("stock", 3), ("login", 6), ("log", 2)]
         {
             assert_eq!(shown[table].as_table().map(toml::Table::len), Some(keys), "{table}");
         }
@@ -430,7 +438,7 @@ mod tests {
                 "\n[http]\nbody_byte_max = 1",
                 "line 3: unknown key \"body_byte_max\"; did you mean \"body_bytes_max\"?",
             ),
-            ("currency = \"EURO\"", "currency \"EURO\" is not in ISO 4217: write EUR"),
+            ("currency = \"EURO\"", "\"EURO\": is not an ISO 4217 currency"),
             ("[http]\nrequest_timeout_ms = 0", "http.request_timeout_ms must be at least 1"),
             ("database_url = \"mysql://\"", "sqlite:// or postgres://"),
             ("trusted_proxies = [\"10.0.0.0/33\"]", "is no network"),
@@ -455,7 +463,7 @@ mod tests {
         args.config = Some(path);
         let config = Config::load(&args).expect("valid");
         assert_eq!(config.listen, "[::1]:2".parse().expect("an address"));
-        assert_eq!(config.currency, "GBP");
+        assert_eq!(config.currency.code(), "GBP");
         assert_eq!(config.http, Http::default());
         assert_eq!(config.trusted_proxies.len(), 2);
     }

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod command;
+pub mod config;
 pub mod cursor;
 pub mod etag;
 pub mod extract;
