@@ -15,3 +15,5 @@ pub mod problem;
 pub mod rate;
 pub mod request;
 pub mod responses;
+pub mod server;
+mod stall;
