@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod catalog;
 pub mod orders;
 pub mod platform;
 pub mod stock;

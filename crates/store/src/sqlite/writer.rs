@@ -2,7 +2,8 @@
 //!
 //! Jobs that have arrived are run together: one `begin immediate`, a savepoint per job, one commit
 //! (one fsync), and only then the answers. A job that fails rolls back to its savepoint and harms
-//! nobody else; a commit that fails fails everyone in the group, truthfully.
+//! nobody else; a commit that fails fails everyone in the group, truthfully. A job that is alone
+//! needs no savepoint, which would copy every page before its change (a sixth of a stock batch).
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -149,9 +150,25 @@ fn commit_group(connection: &Connection, group: Vec<Box<dyn Job>>) {
         fail(group, || Error::Conflict(reason.clone().into()));
         return;
     }
+    let alone = group.len() == 1;
     let mut done = Vec::with_capacity(group.len());
     let mut waiting = group.into_iter();
     while let Some(mut job) = waiting.next() {
+        if alone {
+            let keep = job.run(connection);
+            if keep {
+                done.push(job);
+            } else {
+                let _nothing_open = execute(connection, "rollback");
+                job.answer(Ok(()));
+                return;
+            }
+            if connection.is_autocommit() {
+                fail(done, || Error::Unavailable("SQLite rolled the group back".into()));
+                return;
+            }
+            break;
+        }
         let kept = run_one(connection, &mut *job);
         match kept {
             Ok(true) => done.push(job),

@@ -1,0 +1,3 @@
+//! The catalogue: products, variants and how they get in.
+
+pub mod import;
