@@ -1,9 +1,10 @@
 //! The one layer that every request passes: it knows the request before any handler and the answer
 //! after all of them.
 //!
-//! It gives the request its id and its context, counts it against the client's rate, bounds its time
-//! and its body, turns panics and the router's bare refusals into problems, and adds the fields,
-//! metrics and log lines that every answer has. One future, no boxes, no locks but the rate's.
+//! It gives the request its id and its context, counts it against the client's rate, bounds its
+//! time and its body, turns panics and the router's bare refusals into problems, and adds the
+//! fields, metrics and log lines that every answer has. One future, no boxes, no locks but the
+//! rate's.
 
 use std::any::Any;
 use std::convert::Infallible;

@@ -7,9 +7,9 @@ use axum::http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
 
 /// Answers by method, route and status.
-pub const REQUESTS_TOTAL: &str = "http_requests_total";
+pub(super) const REQUESTS_TOTAL: &str = "http_requests_total";
 /// Seconds until an answer's head was ready, by method and route.
-pub const REQUEST_DURATION: &str = "http_request_duration_seconds";
+pub(super) const REQUEST_DURATION: &str = "http_request_duration_seconds";
 
 /// Statuses with a handle of their own; the rest are counted as `other`.
 const STATUSES: [u16; 22] = [

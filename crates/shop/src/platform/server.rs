@@ -123,7 +123,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// The next connection, once there is a slot for it. None after an error, which never ends the loop.
+/// The next connection, once there is a slot for it. None after an error: it never ends the loop.
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,

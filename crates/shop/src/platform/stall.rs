@@ -20,14 +20,14 @@ const IDLE_LOOKS_MAX: u32 = 2;
 
 /// Counts the requests under way on one connection.
 #[derive(Debug, Clone, Default)]
-pub struct Activity(Arc<AtomicUsize>);
+pub(super) struct Activity(Arc<AtomicUsize>);
 
 /// A request under way, until it is dropped.
 #[derive(Debug)]
-pub struct UnderWay(Arc<AtomicUsize>);
+pub(super) struct UnderWay(Arc<AtomicUsize>);
 
 impl Activity {
-    pub fn begin(&self) -> UnderWay {
+    pub(super) fn begin(&self) -> UnderWay {
         self.0.fetch_add(1, Ordering::Relaxed);
         UnderWay(Arc::clone(&self.0))
     }
@@ -45,7 +45,7 @@ impl Drop for UnderWay {
 
 /// A stream that fails with `TimedOut` when nothing happens on it.
 #[derive(Debug)]
-pub struct StallGuard<S> {
+pub(super) struct StallGuard<S> {
     stream: S,
     activity: Activity,
     look: Pin<Box<Sleep>>,
@@ -55,7 +55,7 @@ pub struct StallGuard<S> {
 }
 
 impl<S> StallGuard<S> {
-    pub fn new(stream: S, activity: Activity, timeout: Duration) -> Self {
+    pub(super) fn new(stream: S, activity: Activity, timeout: Duration) -> Self {
         let pause = timeout / IDLE_LOOKS_MAX;
         let look = Box::pin(sleep(pause));
         Self { stream, activity, look, pause, wrote: false, idle_looks: 0 }
