@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::naive::{ACCOUNTS, LOCATIONS, Naive, Shelf, VARIANTS};
+use super::naive::{ACCOUNTS, LIMITED_PER_CUSTOMER, LOCATIONS, Naive, Shelf, VARIANTS};
 use super::world::World;
 use crate::ids::{AccountId, LocationId, OrderId, VariantId};
 use crate::stock::{
@@ -70,9 +70,14 @@ fn sell() -> impl Strategy<Value = Command> {
     })
 }
 
-/// Mostly existing ones, and of these mostly the first: histories should meet on one stock.
+/// Mostly existing ones, and of these few: histories should meet on one stock and one limit.
 fn variant() -> impl Strategy<Value = i64> + Clone {
-    prop_oneof![10 => 1..=2_i64, 10 => 1..=VARIANTS, 1 => Just(VARIANTS + 1)]
+    prop_oneof![
+        10 => 1..=2_i64,
+        6 => Just(LIMITED_PER_CUSTOMER),
+        8 => 1..=VARIANTS,
+        1 => Just(VARIANTS + 1),
+    ]
 }
 
 fn account() -> impl Strategy<Value = i64> {
