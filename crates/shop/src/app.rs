@@ -8,11 +8,17 @@ use runout_store::{Db, Ids, Sql};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use runout_core::money::Currency;
+
+use crate::accounts::{self, Accounts};
 use crate::platform::clock::Clock;
-use crate::stock::{Limits, StockWriter};
+use crate::platform::responses;
+use crate::stock::{self, Limits, StockWriter};
+use crate::{orders, platform};
 
 /// Ids of hot sequences taken from the database at a time.
 const ID_BLOCK: i64 = 1_000;
+const CURRENCY_DEFAULT: &str = "EUR";
 
 /// Everything that a request or a job may use. Cheap to clone.
 #[derive(Clone)]
@@ -22,8 +28,11 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     pub db: Db,
     pub clock: Clock,
+    /// What prices are in when nobody says.
+    pub currency: Currency,
     pub ids: IdPools,
     pub stock: StockWriter,
+    pub accounts: Accounts,
 }
 
 /// Ids of rows that are written in numbers.
@@ -43,8 +52,14 @@ impl App {
     ///
     /// Must be called inside a tokio runtime: the stock writer's task is started on it.
     pub fn new(db: Db, clock: Clock) -> Self {
+        Self::with_accounts(db, clock, Accounts::default())
+    }
+
+    /// As [`App::new`], with password hashes of another cost: for tests.
+    pub fn with_accounts(db: Db, clock: Clock, accounts: Accounts) -> Self {
         let stock = StockWriter::start(db.clone(), clock.clone(), Limits::default());
-        Self(Arc::new(Parts { db, clock, ids: IdPools::default(), stock }))
+        let currency = CURRENCY_DEFAULT.parse().expect("the euro is a currency");
+        Self(Arc::new(Parts { db, clock, currency, ids: IdPools::default(), stock, accounts }))
     }
 
     /// Ends the background work: decides what waits, gives unused ids back.
@@ -73,7 +88,10 @@ struct Document;
 
 /// Every route with its description. Each capability adds its router here.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    let mut document = Document::openapi();
+    let (name, schema) = responses::problem_schema();
+    document.components.get_or_insert_default().schemas.insert(name, schema);
+    OpenApiRouter::with_openapi(document).merge(stock::router()).merge(orders::router())
 }
 
 /// The whole service: routes and layers.
@@ -85,10 +103,11 @@ pub fn router(app: App) -> Router {
 /// Every statement of the program, for the test that prepares each on both engines.
 pub fn statements() -> Vec<&'static Sql> {
     [
-        &runout_store::statements(),
-        crate::platform::command::STATEMENTS,
-        crate::stock::commands::STATEMENTS,
-        crate::orders::commands::STATEMENTS,
+        runout_store::statements(),
+        platform::command::STATEMENTS.to_vec(),
+        accounts::statements(),
+        stock::statements(),
+        orders::statements(),
     ]
     .concat()
 }

@@ -1,5 +1,6 @@
 //! Runout: the shop backend for things that run out.
 
+pub mod accounts;
 pub mod app;
 pub mod orders;
 pub mod platform;

@@ -5,11 +5,21 @@
 //! every change is a ledger row.
 
 mod answers;
+mod api;
 mod batch;
 pub(crate) mod commands;
 mod events;
+mod locations;
+pub mod queries;
 mod store;
 mod writer;
 
 pub use answers::{LevelOut, Moved};
+pub use api::router;
+pub use locations::Location;
 pub use writer::{Answer, Limits, StockWriter, Undecided};
+
+/// Every statement of this capability.
+pub(crate) fn statements() -> Vec<&'static runout_store::Sql> {
+    [commands::STATEMENTS, locations::STATEMENTS, queries::STATEMENTS].concat()
+}

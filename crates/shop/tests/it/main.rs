@@ -1,6 +1,8 @@
 //! The integration suite: one binary, every test on both engines.
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
+mod accounts;
+mod lists;
 mod seam;
 mod stock_writer;
 mod support;

@@ -13,6 +13,8 @@ const BODY_MAX: usize = 32 << 20;
 pub struct Client {
     router: axum::Router,
     pub token: Option<String>,
+    /// The account's id; 0 for nobody.
+    pub account_id: i64,
 }
 
 /// What came back.
@@ -54,12 +56,17 @@ impl Answer {
 
 impl Client {
     pub fn new(router: axum::Router, token: Option<String>) -> Self {
-        Self { router, token }
+        Self { router, token, account_id: 0 }
     }
 
     /// The same shop, with this token.
     pub fn with_token(&self, token: &str) -> Self {
-        Self { router: self.router.clone(), token: Some(token.to_owned()) }
+        self.logged_in(0, token)
+    }
+
+    /// The same shop, as this account.
+    pub fn logged_in(&self, account_id: i64, token: &str) -> Self {
+        Self { router: self.router.clone(), token: Some(token.to_owned()), account_id }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -1,13 +1,18 @@
 //! A shop of one's own for every test, on SQLite and on PostgreSQL, called in-process.
 
+pub mod actors;
 pub mod client;
 pub mod database;
 
 pub use client::{Answer, Client};
 pub use database::{Engine, TestDatabase};
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use jiff::Timestamp;
 use runout_shop::App;
+use runout_shop::accounts::Accounts;
 use runout_shop::platform::clock::Clock;
 use runout_store::Db;
 
@@ -49,6 +54,8 @@ pub struct TestShop {
     pub app: App,
     pub clock: Clock,
     router: axum::Router,
+    /// Accounts that are logged in already, by username.
+    actors: Mutex<HashMap<String, Client>>,
     // Dropped last: it removes the database.
     database: TestDatabase,
 }
@@ -59,14 +66,15 @@ impl TestShop {
         let db = Db::open(&database.url()).expect("the test database opens");
         runout_store::migrate(&db).await.expect("the schema can be made");
         let clock = Clock::manual(START.parse::<Timestamp>().expect("a valid moment"));
-        let app = App::new(db, clock.clone());
-        Self { router: runout_shop::app::router(app.clone()), app, clock, database }
+        let app = App::with_accounts(db, clock.clone(), Accounts::new(actors::CHEAP));
+        let router = runout_shop::app::router(app.clone());
+        Self { app, clock, router, actors: Mutex::default(), database }
     }
 
     /// Another node on the same database.
     pub async fn second_node(&self) -> App {
         let db = Db::open(&self.database.url()).expect("the test database opens again");
-        App::new(db, self.clock.clone())
+        App::with_accounts(db, self.clock.clone(), Accounts::new(actors::CHEAP))
     }
 
     /// A client without a token.

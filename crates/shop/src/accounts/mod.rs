@@ -1,0 +1,134 @@
+//! Accounts: who somebody is, how they prove it, and what they may do.
+//!
+//! Owns the tables `account` and `token`. What always holds:
+//!
+//! - Passwords and tokens are stored as hashes only, and neither leaves again.
+//! - Usernames and e-mail addresses are unique whatever their case, and no name is another
+//!   account's address, so that either identifies one account at login.
+//! - A token works while its account is active and it is neither expired nor revoked. An end to that
+//!   holds on this node at once, on others within [`auth::CACHED_MAX`].
+//! - Accounts are never deleted, and one superuser stays active.
+
+pub mod auth;
+mod commands;
+pub mod password;
+pub mod queries;
+pub mod rules;
+pub mod throttle;
+mod tokens;
+mod update;
+
+use jiff::Timestamp;
+use runout_store::{Error, Row, Sql};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use auth::{Identity, MaybeIdentity, Staff, Superuser};
+pub use commands::{
+    AccountRefused, AccountsError, Actor, By, Changed, Invalid, NewAccount, SuperuserError,
+    create_superuser, sign_up,
+};
+pub use tokens::{
+    Credentials, Login, LoginRefused, PasswordRefused, check_own_password, issue_token, login,
+    revoke_token,
+};
+pub use update::{AccountPatch, NewPassword, deactivate, reactivate, update};
+
+use auth::TokenCache;
+use password::{PasswordCost, Passwords};
+use throttle::Throttle;
+
+/// What an account may do; each role may do what those before it may.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Buys, and sees what is its own.
+    Customer,
+    /// Runs the shop.
+    Staff,
+    /// Decides who is staff.
+    Superuser,
+}
+
+impl Role {
+    /// As it is stored and sent.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Role::Customer => "customer",
+            Role::Staff => "staff",
+            Role::Superuser => "superuser",
+        }
+    }
+
+    fn read(row: &Row<'_>, column: usize) -> Result<Self, Error> {
+        match row.get::<String>(column)?.as_str() {
+            "customer" => Ok(Role::Customer),
+            "staff" => Ok(Role::Staff),
+            "superuser" => Ok(Role::Superuser),
+            other => Err(Error::Decode { column, reason: format!("no role: {other:?}") }),
+        }
+    }
+}
+
+/// An account, as it is shown: never with a password's hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Account {
+    #[schema(minimum = 1)]
+    pub id: i64,
+    pub username: String,
+    pub email: String,
+    pub name: String,
+    pub phone: String,
+    pub identity_document: Option<String>,
+    #[schema(format = Date)]
+    pub birth_date: Option<String>,
+    pub role: Role,
+    pub active: bool,
+    /// Grows with every change; the ETag is made of it.
+    pub version: i64,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+}
+
+/// The part of the application's state that is about accounts.
+pub struct Accounts {
+    passwords: Passwords,
+    throttle: Throttle,
+    tokens: TokenCache,
+    /// Keys the hashes of unknown login names.
+    names: std::hash::RandomState,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self::new(PasswordCost::STRONG)
+    }
+}
+
+impl Accounts {
+    /// Only tests give another cost than [`PasswordCost::STRONG`].
+    pub fn new(cost: PasswordCost) -> Self {
+        Self {
+            passwords: Passwords::new(cost),
+            throttle: Throttle::default(),
+            tokens: TokenCache::default(),
+            names: std::hash::RandomState::new(),
+        }
+    }
+}
+
+/// Every statement of this capability.
+pub fn statements() -> Vec<&'static Sql> {
+    [
+        auth::STATEMENTS,
+        commands::STATEMENTS,
+        queries::STATEMENTS,
+        tokens::STATEMENTS,
+        update::STATEMENTS,
+    ]
+    .concat()
+}

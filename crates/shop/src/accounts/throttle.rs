@@ -1,0 +1,212 @@
+//! The login throttle: counts wrong passwords per account and network, and per network.
+//!
+//! The account's own budget is kept per network, so that an attacker elsewhere cannot lock the owner
+//! out. Only failures count: an attempt takes from both budgets before the password is checked and
+//! gets it back if the password was right, so that attempts made at the same time count as well.
+//! Memory is bounded; the least recently tried are forgotten first.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+
+/// Budgets that are remembered.
+const KEYS_MAX: u64 = 100_000;
+/// Longer than any budget takes to fill up again: forgetting it then changes nothing.
+const FORGET_AFTER: Duration = Duration::from_secs(600);
+
+/// A budget of failures that fills up again at a steady rate.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    pub burst: u32,
+    pub refill: Duration,
+}
+
+/// Wrong passwords for one account from one network.
+pub const PER_ACCOUNT: Budget = Budget { burst: 10, refill: Duration::from_secs(6) };
+/// Wrong passwords for any accounts from one network.
+pub const PER_NETWORK: Budget = Budget { burst: 100, refill: Duration::from_secs(1) };
+
+/// Whose password was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    Account(i64),
+    /// A name that no account has, as a hash.
+    Unknown(u64),
+}
+
+/// A client's network: the first 24 bits of IPv4, the first 64 of IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Network(u64, bool);
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(u64::from(v4.to_bits() >> 8), false),
+            IpAddr::V6(v6) => {
+                Self(u64::try_from(v6.to_bits() >> 64).expect("64 bits remain"), true)
+            }
+        }
+    }
+}
+
+type Key = (Option<Subject>, Network);
+/// When the budget will be full again, in microseconds since 1970 (GCRA's "theoretical arrival
+/// time", ITU-T I.371): one atomic holds the whole budget.
+type FullAt = Arc<AtomicI64>;
+
+/// Remembers failed logins.
+pub struct Throttle {
+    budgets: Cache<Key, FullAt>,
+}
+
+/// An attempt that may go on. Give it back with [`Attempt::succeeded`]; else it counts as a failure.
+pub struct Attempt([(FullAt, Budget); 2]);
+
+impl Default for Throttle {
+    fn default() -> Self {
+        let budgets = Cache::builder()
+            .max_capacity(KEYS_MAX)
+            .time_to_idle(FORGET_AFTER)
+            // Not TinyLFU, which would not admit new keys while an attacker repeats old ones.
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { budgets }
+    }
+}
+
+impl Throttle {
+    /// Takes one failure from both budgets.
+    ///
+    /// # Errors
+    /// How long to wait, when one of them is used up; nothing is taken then.
+    pub fn attempt(
+        &self,
+        subject: Subject,
+        network: Network,
+        now: Timestamp,
+    ) -> Result<Attempt, Duration> {
+        let full_at = |subject| self.budgets.get_with((subject, network), FullAt::default);
+        let budgets = [(full_at(None), PER_NETWORK), (full_at(Some(subject)), PER_ACCOUNT)];
+        take(&budgets[0].0, budgets[0].1, now)?;
+        if let Err(wait) = take(&budgets[1].0, budgets[1].1, now) {
+            give_back(&budgets[0].0, budgets[0].1);
+            return Err(wait);
+        }
+        Ok(Attempt(budgets))
+    }
+}
+
+impl Attempt {
+    /// The password was right: this was not a failure.
+    pub fn succeeded(self) {
+        for (full_at, budget) in &self.0 {
+            give_back(full_at, *budget);
+        }
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).expect("budgets fill up within minutes")
+}
+
+fn take(full_at: &AtomicI64, budget: Budget, now: Timestamp) -> Result<(), Duration> {
+    let (now, refill) = (now.as_microsecond(), micros(budget.refill));
+    let capacity = refill * i64::from(budget.burst);
+    let taken = |full_at: i64| {
+        let next = full_at.max(now) + refill;
+        (next - now <= capacity).then_some(next)
+    };
+    full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).map(|_| ()).map_err(
+        |full_at| {
+            let wait = full_at + refill - now - capacity;
+            Duration::from_micros(u64::try_from(wait).expect("refused, so there is a wait"))
+        },
+    )
+}
+
+/// Giving back to a budget that has filled up meanwhile does nothing: it cannot be more than full.
+fn give_back(full_at: &AtomicI64, budget: Budget) {
+    full_at.fetch_sub(micros(budget.refill), Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).expect("a moment")
+    }
+
+    fn network(text: &str) -> Network {
+        text.parse::<IpAddr>().expect("an address").into()
+    }
+
+    const ANA: Subject = Subject::Account(1);
+
+    #[test]
+    fn ten_failures_then_one_every_six_seconds() {
+        let (throttle, home) = (Throttle::default(), network("192.0.2.1"));
+        for _ in 0..10 {
+            assert!(throttle.attempt(ANA, home, at(0)).is_ok());
+        }
+        assert_eq!(throttle.attempt(ANA, home, at(0)).err(), Some(Duration::from_secs(6)));
+        assert_eq!(throttle.attempt(ANA, home, at(5)).err(), Some(Duration::from_secs(1)));
+        assert!(throttle.attempt(ANA, home, at(6)).is_ok());
+        assert!(throttle.attempt(ANA, home, at(6)).is_err());
+        // A minute later the whole budget is back, and no more than that.
+        for _ in 0..10 {
+            assert!(throttle.attempt(ANA, home, at(3_600)).is_ok());
+        }
+        assert!(throttle.attempt(ANA, home, at(3_600)).is_err());
+    }
+
+    #[test]
+    fn an_attacker_elsewhere_does_not_lock_the_owner_out() {
+        let (throttle, far) = (Throttle::default(), network("198.51.100.7"));
+        while throttle.attempt(ANA, far, at(0)).is_ok() {}
+        assert!(throttle.attempt(ANA, network("192.0.2.1"), at(0)).is_ok());
+        // Neighbours in the attacker's /24 share its fate, the next network does not.
+        assert!(throttle.attempt(ANA, network("198.51.100.200"), at(0)).is_err());
+        assert!(throttle.attempt(ANA, network("198.51.101.7"), at(0)).is_ok());
+    }
+
+    #[test]
+    fn one_network_has_a_hundred_failures_over_all_accounts() {
+        let (throttle, home) = (Throttle::default(), network("2001:db8:1:2::1"));
+        let admitted = (0..1_000)
+            .filter(|n| throttle.attempt(Subject::Unknown(*n), home, at(0)).is_ok())
+            .count();
+        assert_eq!(admitted, 100);
+        assert!(throttle.attempt(ANA, network("2001:db8:1:2:ffff::9"), at(0)).is_err());
+        assert!(throttle.attempt(ANA, network("2001:db8:1:3::1"), at(0)).is_ok());
+    }
+
+    #[test]
+    fn right_passwords_never_count() {
+        let (throttle, home) = (Throttle::default(), network("192.0.2.1"));
+        for account in 0..3_000 {
+            let attempt = throttle.attempt(Subject::Account(account % 7), home, at(0));
+            attempt.expect("never throttled").succeeded();
+        }
+    }
+
+    #[test]
+    fn a_refusal_by_one_budget_takes_nothing_from_the_other() {
+        let (throttle, home) = (Throttle::default(), network("192.0.2.1"));
+        for _ in 0..1_000 {
+            let _admitted_or_not = throttle.attempt(ANA, home, at(0)).map(drop);
+        }
+        assert!(throttle.attempt(Subject::Account(2), home, at(0)).is_ok());
+    }
+
+    #[test]
+    fn a_mapped_address_is_its_ipv4_network() {
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.99"));
+        assert_ne!(network("::192.0.2.1"), network("192.0.2.1"));
+    }
+}

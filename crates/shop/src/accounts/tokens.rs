@@ -1,0 +1,340 @@
+//! Logins: checking a password, issuing a token, revoking one.
+
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use runout_store::{Error, Rows, Statement, statements};
+use serde::Serialize;
+use serde_json::json;
+
+use super::auth::{new_token, token_hash};
+use super::commands::only_id;
+use super::password::{PasswordError, Verdict};
+use super::throttle::Subject;
+use super::update::{LOCK_ACCOUNT, locked, run_and_forget};
+use super::{AccountsError, Actor, By, Identity, queries, rules};
+use crate::App;
+use crate::platform::command::{Changes, Command, Decision, Outcome, next_ids};
+
+/// How long a token works.
+pub(super) const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Tokens of one account that work at the same time; a new one ends the oldest.
+pub(super) const TOKENS_PER_ACCOUNT_MAX: i64 = 200;
+
+statements! {
+    INSERT_TOKEN = "insert into token (id, account_id, hash, label, created_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6)";
+    /// Dead tokens, and the oldest of too many.
+    PRUNE_TOKENS = "delete from token where account_id = $1 and (
+        revoked_at is not null or expires_at <= $2 or id not in (
+            select id from token
+            where account_id = $1 and revoked_at is null and expires_at > $2
+            order by id desc limit $3))";
+    REHASH = "update account set password_hash = $2 where id = $1";
+    REVOKE = "update token set revoked_at = $3
+        where account_id = $1 and id = $2 and revoked_at is null";
+    LIVE_TOKEN = "select id from token
+        where account_id = $1 and id = $2 and revoked_at is null";
+}
+
+/// What a person logs in with.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// Username or e-mail address, in any case.
+    pub identifier: &'a str,
+    pub password: &'a str,
+    /// What the owner will call the token.
+    pub label: &'a str,
+}
+
+/// A successful login.
+#[derive(Debug, Clone)]
+pub struct Login {
+    pub account_id: i64,
+    pub token_id: i64,
+    /// The secret, which is not kept.
+    pub token: String,
+    pub expires_at: Timestamp,
+}
+
+/// Why nobody was logged in.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginRefused {
+    /// Unknown name, wrong password or deactivated account: the client cannot tell which.
+    #[error("wrong credentials")]
+    WrongCredentials,
+    #[error("too many wrong passwords; try again in {retry_after:?}")]
+    Throttled { retry_after: Duration },
+    #[error(transparent)]
+    Failed(#[from] AccountsError),
+}
+
+/// Why a password was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordRefused {
+    #[error("wrong password")]
+    Wrong,
+    #[error("too many wrong passwords; try again in {retry_after:?}")]
+    Throttled { retry_after: Duration },
+    #[error(transparent)]
+    Failed(#[from] AccountsError),
+}
+
+impl From<PasswordError> for PasswordRefused {
+    fn from(error: PasswordError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Error> for PasswordRefused {
+    fn from(error: Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<PasswordRefused> for LoginRefused {
+    fn from(refused: PasswordRefused) -> Self {
+        match refused {
+            PasswordRefused::Wrong => Self::WrongCredentials,
+            PasswordRefused::Throttled { retry_after } => Self::Throttled { retry_after },
+            PasswordRefused::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// Logs in from a client's address. Names that nobody has take as long as those that somebody has.
+///
+/// # Errors
+/// See [`LoginRefused`].
+pub async fn login(
+    app: &App,
+    credentials: Credentials<'_>,
+    client: IpAddr,
+) -> Result<Login, LoginRefused> {
+    let result = log_in(app, credentials, client).await;
+    let outcome = match &result {
+        Ok(_) => "accepted",
+        Err(LoginRefused::WrongCredentials) => "wrong",
+        Err(LoginRefused::Throttled { .. }) => "throttled",
+        Err(LoginRefused::Failed(_)) => "failed",
+    };
+    metrics::counter!("runout_logins_total", "outcome" => outcome).increment(1);
+    result
+}
+
+async fn log_in(
+    app: &App,
+    credentials: Credentials<'_>,
+    client: IpAddr,
+) -> Result<Login, LoginRefused> {
+    let found = queries::login_name(app, credentials.identifier).await;
+    let found = found.map_err(AccountsError::from)?;
+    let subject = match &found {
+        Some(found) => Subject::Account(found.account_id),
+        None => {
+            let name = rules::key(credentials.identifier);
+            Subject::Unknown(app.accounts.names.hash_one(name))
+        }
+    };
+    let stored = match &found {
+        Some(found) => found.password_hash.as_str(),
+        None => app.accounts.passwords.dummy(),
+    };
+    let usable = found.as_ref().is_some_and(|found| found.active);
+    let rehash = check(app, subject, client, credentials.password, stored, usable).await?;
+    let found = found.ok_or(LoginRefused::WrongCredentials)?;
+    let issue = Issue::new(found.account_id, credentials.label, app.clock.now())
+        .map_err(AccountsError::from)?;
+    let issue = Issue { checked_hash: Some(found.password_hash), rehash, ..issue };
+    run_issue(app, issue).await
+}
+
+/// Checks a password within the throttle's budgets, and gives the new hash to store, if one is due.
+/// A password that is right, but of no use, is wrong.
+async fn check(
+    app: &App,
+    subject: Subject,
+    client: IpAddr,
+    password: &str,
+    stored: &str,
+    usable: bool,
+) -> Result<Option<String>, PasswordRefused> {
+    let accounts = &app.accounts;
+    let attempt = || {
+        let attempt = accounts.throttle.attempt(subject, client.into(), app.clock.now());
+        attempt.map_err(|retry_after| PasswordRefused::Throttled { retry_after })
+    };
+    // Whoever is over the budget must not fill the queue either.
+    attempt()?.succeeded();
+    let turn = accounts.passwords.turn().await?;
+    // Only now is it counted: no more than run at once are counted before they are found right.
+    let attempt = attempt()?;
+    match accounts.passwords.verify(turn, password, stored).await? {
+        Verdict::Right { rehash } if usable => {
+            attempt.succeeded();
+            Ok(rehash)
+        }
+        Verdict::Right { .. } | Verdict::Wrong => Err(PasswordRefused::Wrong),
+    }
+}
+
+/// Checks the password of whoever is logged in already, and gives the hash that it was checked
+/// against.
+///
+/// # Errors
+/// See [`PasswordRefused`].
+pub async fn check_own_password(
+    app: &App,
+    identity: &Identity,
+    password: &str,
+    client: IpAddr,
+) -> Result<String, PasswordRefused> {
+    let stored = queries::password_hash(app, identity.account_id).await?;
+    let stored = stored.ok_or(PasswordRefused::Wrong)?;
+    let subject = Subject::Account(identity.account_id);
+    check(app, subject, client, password, &stored, true).await?;
+    Ok(stored)
+}
+
+/// Issues a token to an active account without asking for its password: for sessions that other
+/// means have verified, and for tests.
+///
+/// # Errors
+/// [`LoginRefused::WrongCredentials`] when there is no such active account.
+pub async fn issue_token(app: &App, account_id: i64, label: &str) -> Result<Login, LoginRefused> {
+    let issue = Issue::new(account_id, label, app.clock.now()).map_err(AccountsError::from)?;
+    run_issue(app, issue).await
+}
+
+async fn run_issue(app: &App, issue: Issue) -> Result<Login, LoginRefused> {
+    let (account_id, token, expires_at) = (issue.account_id, issue.token.clone(), issue.expires_at);
+    let by = By::actor(Actor::System);
+    match app.run(by.caller(), issue).await.map_err(AccountsError::from)? {
+        Outcome::Accepted(issued) => {
+            Ok(Login { account_id, token_id: issued.id, token, expires_at })
+        }
+        Outcome::Refused(NotUsable) => Err(LoginRefused::WrongCredentials),
+        Outcome::Replayed { .. } | Outcome::KeyReused => unreachable!("no key was given"),
+    }
+}
+
+struct Issue {
+    account_id: i64,
+    label: String,
+    token: String,
+    expires_at: Timestamp,
+    /// The hash that the password was checked against, which must still be the stored one.
+    checked_hash: Option<String>,
+    rehash: Option<String>,
+}
+
+impl Issue {
+    fn new(account_id: i64, label: &str, now: Timestamp) -> Result<Self, Error> {
+        Ok(Self {
+            account_id,
+            label: label.to_owned(),
+            token: new_token()?,
+            expires_at: now + TOKEN_LIFETIME,
+            checked_hash: None,
+            rehash: None,
+        })
+    }
+}
+
+/// The part of a login that may be stored.
+#[derive(Serialize)]
+struct Issued {
+    id: i64,
+}
+
+/// The account is gone, deactivated, or has another password by now.
+struct NotUsable;
+
+impl Command for Issue {
+    type Accepted = Issued;
+    type Refused = NotUsable;
+    const NAME: &'static str = "issue_token";
+    const STATUS: u16 = 201;
+
+    fn load(&self) -> Vec<Statement> {
+        vec![Statement::new(&LOCK_ACCOUNT, vec![self.account_id.into()]), next_ids("token", 1)]
+    }
+
+    fn decide(
+        &self,
+        loaded: &[Rows],
+        changes: &mut Changes,
+    ) -> Result<Decision<Issued, NotUsable>, Error> {
+        let Some((account, hash)) = locked(&loaded[0])? else {
+            return Ok(Decision::Refuse(NotUsable));
+        };
+        let other_password = self.checked_hash.as_ref().is_some_and(|checked| *checked != hash);
+        if !account.active || other_password {
+            return Ok(Decision::Refuse(NotUsable));
+        }
+        let id = only_id(&loaded[1])?;
+        let room = TOKENS_PER_ACCOUNT_MAX - 1;
+        let params = vec![self.account_id.into(), changes.now.into(), room.into()];
+        changes.store(Statement::new(&PRUNE_TOKENS, params));
+        let params = vec![
+            id.into(),
+            self.account_id.into(),
+            token_hash(self.token.as_bytes()).to_vec().into(),
+            self.label.as_str().into(),
+            changes.now.into(),
+            self.expires_at.into(),
+        ];
+        changes.store(Statement::new(&INSERT_TOKEN, params));
+        if let Some(rehash) = &self.rehash {
+            let params = vec![self.account_id.into(), rehash.as_str().into()];
+            changes.store(Statement::new(&REHASH, params));
+        }
+        let audit = json!({"account_id": [null, self.account_id], "label": [null, self.label]});
+        changes.audit("token.issued", "token", id, audit);
+        Ok(Decision::Accept(Issued { id }))
+    }
+}
+
+/// Revokes a token of the account that asks. Again does nothing. False when it has no such token.
+///
+/// # Errors
+/// The database's.
+pub async fn revoke_token(app: &App, by: By, account_id: i64, id: i64) -> Result<bool, Error> {
+    let outcome = run_and_forget(app, &by, Revoke { account_id, id }).await?;
+    Ok(matches!(outcome, Outcome::Accepted(())))
+}
+
+struct Revoke {
+    account_id: i64,
+    id: i64,
+}
+
+/// The account has no such token, or it is revoked already.
+struct NoSuchToken;
+
+impl Command for Revoke {
+    type Accepted = ();
+    type Refused = NoSuchToken;
+    const NAME: &'static str = "revoke_token";
+    const STATUS: u16 = 204;
+
+    fn load(&self) -> Vec<Statement> {
+        vec![Statement::new(&LIVE_TOKEN, vec![self.account_id.into(), self.id.into()])]
+    }
+
+    fn decide(
+        &self,
+        loaded: &[Rows],
+        changes: &mut Changes,
+    ) -> Result<Decision<(), NoSuchToken>, Error> {
+        if loaded[0].is_empty() {
+            return Ok(Decision::Refuse(NoSuchToken));
+        }
+        let params = vec![self.account_id.into(), self.id.into(), changes.now.into()];
+        changes.store(Statement::new(&REVOKE, params));
+        changes.audit("token.revoked", "token", self.id, json!({"revoked": [false, true]}));
+        Ok(Decision::Accept(()))
+    }
+}

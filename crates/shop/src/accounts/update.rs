@@ -1,0 +1,353 @@
+//! Changes of existing accounts: their fields, their role, and whether they are active.
+
+use runout_store::{Error, Row, Rows, Statement, Value, statements};
+use serde_json::json;
+
+use super::commands::{
+    AccountRefused, Actor, By, Changed, Decided, Invalid, NAMESAKES, check, check_some, difference,
+    namesake, not_yet_born, taken,
+};
+use super::queries::read_account;
+use super::{Account, AccountsError, Role, rules};
+use crate::App;
+use crate::platform::command::{Changes, Command, Decision, Outcome};
+use crate::platform::etag::IfMatch;
+
+statements! {
+    /// An account with its password's hash, locked.
+    LOCK_ACCOUNT = {
+        sqlite: "select id, username, email, name, phone, identity_document, birth_date, role,
+            active, version, created_at, updated_at, password_hash from account where id = $1",
+        postgres: "select id, username, email, name, phone, identity_document, birth_date, role,
+            active, version, created_at, updated_at, password_hash from account where id = $1
+            for update",
+    };
+    /// Locked, so that two superusers cannot deactivate each other at the same time.
+    LOCK_SUPERUSERS = {
+        sqlite: "select id from account where role = 'superuser' and active = 1 order by id",
+        postgres: "select id from account where role = 'superuser' and active order by id
+            for update",
+    };
+    UPDATE_ACCOUNT = "update account set email = $2, email_key = $3, name = $4, phone = $5,
+            identity_document = $6, birth_date = $7, role = $8, password_hash = $9, active = $10,
+            version = $11, updated_at = $12
+        where id = $1";
+    REVOKE_OTHERS = "update token set revoked_at = $3
+        where account_id = $1 and id <> $2 and revoked_at is null";
+}
+
+/// Runs a change that may end tokens, and then forgets the verified ones on this node. In a task of
+/// its own: a client that hangs up after the commit must not keep a dead token alive.
+pub(super) async fn run_and_forget<C: Command>(
+    app: &App,
+    by: &By,
+    command: C,
+) -> Result<Outcome<C::Accepted, C::Refused>, Error> {
+    let (app, caller) = (app.clone(), by.caller());
+    let task = tokio::spawn(async move {
+        let result = app.run(caller, command).await;
+        app.accounts.tokens.forget_all();
+        result
+    });
+    task.await.unwrap_or_else(|error| Err(Error::Panicked(error.to_string())))
+}
+
+/// The locked account and its password's hash.
+pub(super) fn locked(rows: &Rows) -> Result<Option<(Account, String)>, Error> {
+    let read = |row: Row<'_>| Ok((read_account(&row)?, row.get(12)?));
+    rows.first().map(read).transpose()
+}
+
+/// What to change of an account; None leaves a field as it is.
+#[derive(Clone, Default)]
+pub struct AccountPatch {
+    pub email: Option<String>,
+    pub name: Option<String>,
+    pub phone: Option<String>,
+    pub identity_document: Option<Option<String>>,
+    pub birth_date: Option<Option<String>>,
+    pub role: Option<Role>,
+    pub password: Option<NewPassword>,
+}
+
+/// A new password, whose right to be set was checked with [`super::check_own_password`].
+#[derive(Clone)]
+pub struct NewPassword {
+    pub password: String,
+    /// The stored hash that the current password was checked against.
+    pub checked_hash: String,
+    /// The only token that stays.
+    pub keep_token: i64,
+}
+
+impl AccountPatch {
+    fn check(&self) -> Vec<Invalid> {
+        let mut wrong = Vec::new();
+        check_some(&mut wrong, "email", self.email.as_deref(), rules::email);
+        check_some(&mut wrong, "name", self.name.as_deref(), rules::name);
+        check_some(&mut wrong, "phone", self.phone.as_deref(), rules::phone);
+        let document = self.identity_document.as_ref().and_then(Option::as_deref);
+        check_some(&mut wrong, "identity_document", document, rules::identity_document);
+        let birth_date = self.birth_date.as_ref().and_then(Option::as_deref);
+        check_some(&mut wrong, "birth_date", birth_date, rules::birth_date);
+        if let Some(new) = &self.password {
+            check(&mut wrong, "password", rules::password(&new.password));
+        }
+        wrong
+    }
+
+    fn applied_to(&self, before: &Account) -> Account {
+        fn set<T: Clone>(field: &mut T, value: &Option<T>) {
+            if let Some(value) = value {
+                field.clone_from(value);
+            }
+        }
+        let mut after = before.clone();
+        set(&mut after.email, &self.email);
+        set(&mut after.name, &self.name);
+        set(&mut after.phone, &self.phone);
+        set(&mut after.identity_document, &self.identity_document);
+        set(&mut after.birth_date, &self.birth_date);
+        set(&mut after.role, &self.role);
+        after
+    }
+}
+
+/// Changes fields of an account. A new password ends every token but the one that it keeps.
+///
+/// # Errors
+/// See [`AccountsError`].
+pub async fn update(app: &App, by: By, id: i64, patch: AccountPatch) -> Changed {
+    let wrong = patch.check();
+    if !wrong.is_empty() {
+        return Ok(Outcome::Refused(AccountRefused::Invalid(wrong)));
+    }
+    let new_hash = match &patch.password {
+        None => None,
+        Some(new) => {
+            let passwords = &app.accounts.passwords;
+            Some(passwords.hash(passwords.turn().await?, &new.password).await?)
+        }
+    };
+    let ends_tokens = patch.role.is_some() || patch.password.is_some();
+    let if_match = by.if_match.clone();
+    let command = Update { id, actor: by.actor, if_match, patch, new_hash };
+    if ends_tokens {
+        taken(run_and_forget(app, &by, command).await)
+    } else {
+        taken(app.run(by.caller(), command).await)
+    }
+}
+
+/// Ends an account's use: it cannot log in, and its tokens stop at once. Again does nothing.
+///
+/// # Errors
+/// See [`AccountsError`].
+pub async fn deactivate(app: &App, by: By, id: i64) -> Changed {
+    set_active(app, by, id, false).await.map_err(AccountsError::from)
+}
+
+/// Lets an account log in again; its former tokens stay revoked. Again does nothing.
+///
+/// # Errors
+/// See [`AccountsError`].
+pub async fn reactivate(app: &App, by: By, id: i64) -> Changed {
+    set_active(app, by, id, true).await.map_err(AccountsError::from)
+}
+
+async fn set_active(
+    app: &App,
+    by: By,
+    id: i64,
+    active: bool,
+) -> Result<Outcome<Account, AccountRefused>, Error> {
+    let if_match = by.if_match.clone();
+    run_and_forget(app, &by, SetActive { id, actor: by.actor, if_match, active }).await
+}
+
+/// What stands against a change of this account at all.
+fn refuse(actor: Actor, if_match: &IfMatch, target: &Account) -> Option<AccountRefused> {
+    if !actor.may_change(target) {
+        return Some(AccountRefused::Forbidden);
+    }
+    (!if_match.allows(target.version)).then_some(AccountRefused::VersionChanged)
+}
+
+/// True if the change takes an active superuser away.
+fn takes_superuser(before: &Account, after: &Account) -> bool {
+    let counts = |account: &Account| account.active && account.role == Role::Superuser;
+    counts(before) && !counts(after)
+}
+
+/// Stores the account with its next version.
+fn store(changes: &mut Changes, account: &mut Account, password_hash: &str) {
+    account.version += 1;
+    account.updated_at = changes.now;
+    let params: Vec<Value> = vec![
+        account.id.into(),
+        account.email.as_str().into(),
+        rules::key(&account.email).into(),
+        account.name.as_str().into(),
+        account.phone.as_str().into(),
+        account.identity_document.clone().into(),
+        account.birth_date.clone().into(),
+        account.role.as_str().into(),
+        password_hash.into(),
+        account.active.into(),
+        account.version.into(),
+        account.updated_at.into(),
+    ];
+    changes.store(Statement::new(&UPDATE_ACCOUNT, params));
+}
+
+fn revoke_others(changes: &mut Changes, account_id: i64, kept_token: i64) {
+    let params = vec![account_id.into(), kept_token.into(), changes.now.into()];
+    changes.store(Statement::new(&REVOKE_OTHERS, params));
+}
+
+struct Update {
+    id: i64,
+    actor: Actor,
+    if_match: IfMatch,
+    patch: AccountPatch,
+    new_hash: Option<String>,
+}
+
+impl Update {
+    /// What stands against turning `before` into `after`.
+    fn refuse(
+        &self,
+        before: &Account,
+        after: &Account,
+        hash: &str,
+        namesakes: &Rows,
+        changes: &Changes,
+    ) -> Result<Option<AccountRefused>, Error> {
+        if let Some(refused) = refuse(self.actor, &self.if_match, before) {
+            return Ok(Some(refused));
+        }
+        if before.role != after.role && !self.actor.sets_roles() {
+            return Ok(Some(AccountRefused::RoleForbidden));
+        }
+        if let Some(new) = &self.patch.password {
+            if new.checked_hash != hash {
+                return Ok(Some(AccountRefused::WrongPassword));
+            }
+            if rules::password_is_own_name(&new.password, &after.username, &after.email) {
+                let reason = "The password must not be the username or the e-mail address.";
+                let wrong = vec![Invalid { field: "password", reason }];
+                return Ok(Some(AccountRefused::Invalid(wrong)));
+            }
+        }
+        if let Some(email) = &self.patch.email
+            && let Some(refused) = namesake(namesakes, Some(before.id), "", &rules::key(email))?
+        {
+            return Ok(Some(refused));
+        }
+        Ok(not_yet_born(self.patch.birth_date.as_ref().and_then(Option::as_deref), changes))
+    }
+}
+
+impl Command for Update {
+    type Accepted = Account;
+    type Refused = AccountRefused;
+    const NAME: &'static str = "update_account";
+    const STATUS: u16 = 200;
+
+    fn load(&self) -> Vec<Statement> {
+        let email = self.patch.email.as_deref().map(rules::key).unwrap_or_default();
+        vec![
+            Statement::new(&LOCK_ACCOUNT, vec![self.id.into()]),
+            Statement::new(&NAMESAKES, vec!["".into(), email.into()]),
+        ]
+    }
+
+    fn decide(&self, loaded: &[Rows], changes: &mut Changes) -> Decided {
+        let Some((before, hash)) = locked(&loaded[0])? else {
+            return Ok(Decision::Refuse(AccountRefused::NotFound));
+        };
+        let mut after = self.patch.applied_to(&before);
+        if let Some(refused) = self.refuse(&before, &after, &hash, &loaded[1], changes)? {
+            return Ok(Decision::Refuse(refused));
+        }
+        if takes_superuser(&before, &after) {
+            match loaded.get(2) {
+                None => return Ok(load_superusers()),
+                Some(rows) if rows.len() < 2 => {
+                    return Ok(Decision::Refuse(AccountRefused::LastSuperuser));
+                }
+                Some(_) => {}
+            }
+        }
+        if before == after && self.new_hash.is_none() {
+            return Ok(Decision::Accept(before));
+        }
+        let mut audit = difference(Some(&before), &after);
+        if let Some(new) = &self.patch.password {
+            audit["password"] = json!(["(not recorded)", "(not recorded)"]);
+            revoke_others(changes, self.id, new.keep_token);
+        }
+        store(changes, &mut after, self.new_hash.as_deref().unwrap_or(&hash));
+        let payload = json!({"id": self.id, "version": after.version});
+        changes.event("account.updated", "account", self.id, payload);
+        changes.audit("account.updated", "account", self.id, audit);
+        Ok(Decision::Accept(after))
+    }
+}
+
+/// Asks for the rows that tell whether another superuser remains.
+fn load_superusers() -> Decision<Account, AccountRefused> {
+    Decision::Load(vec![Statement::new(&LOCK_SUPERUSERS, Vec::new())])
+}
+
+struct SetActive {
+    id: i64,
+    actor: Actor,
+    if_match: IfMatch,
+    active: bool,
+}
+
+impl Command for SetActive {
+    type Accepted = Account;
+    type Refused = AccountRefused;
+    const NAME: &'static str = "set_account_active";
+    const STATUS: u16 = 200;
+
+    fn load(&self) -> Vec<Statement> {
+        vec![Statement::new(&LOCK_ACCOUNT, vec![self.id.into()])]
+    }
+
+    fn decide(&self, loaded: &[Rows], changes: &mut Changes) -> Decided {
+        let Some((before, hash)) = locked(&loaded[0])? else {
+            return Ok(Decision::Refuse(AccountRefused::NotFound));
+        };
+        if let Some(refused) = refuse(self.actor, &self.if_match, &before) {
+            return Ok(Decision::Refuse(refused));
+        }
+        let mut after = Account { active: self.active, ..before.clone() };
+        if takes_superuser(&before, &after) {
+            match loaded.get(1) {
+                None => return Ok(load_superusers()),
+                Some(rows) if rows.len() < 2 => {
+                    return Ok(Decision::Refuse(AccountRefused::LastSuperuser));
+                }
+                Some(_) => {}
+            }
+        }
+        if before.active == self.active {
+            return Ok(Decision::Accept(before));
+        }
+        let topic = if self.active { "account.reactivated" } else { "account.deactivated" };
+        if !self.active {
+            revoke_others(changes, self.id, NO_TOKEN);
+        }
+        store(changes, &mut after, &hash);
+        let payload = json!({"id": self.id, "version": after.version});
+        changes.event(topic, "account", self.id, payload);
+        changes.audit(topic, "account", self.id, difference(Some(&before), &after));
+        Ok(Decision::Accept(after))
+    }
+}
+
+/// No token has this id.
+const NO_TOKEN: i64 = 0;

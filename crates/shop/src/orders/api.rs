@@ -1,0 +1,179 @@
+//! Orders over HTTP.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use garde::Validate;
+use runout_core::ids::{AccountId, OrderId};
+use runout_core::money::Currency;
+use runout_core::stock::{By, LINES_MAX, QUANTITY_MAX};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::place::{Done, cancel as cancel_order, place as place_order};
+use super::{LineRef, OrderOut, queries};
+use crate::App;
+use crate::accounts::{Identity, Role};
+use crate::platform::command::Key;
+use crate::platform::extract::{IdempotencyKey, PathId, Valid};
+use crate::platform::page::{ListParams, ListRequest, Page};
+use crate::platform::problem::{FieldError, Problem};
+use crate::platform::responses::{Act, Read, Write};
+
+/// Tells that an answer repeats an earlier one.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(place, list)).routes(routes!(one)).routes(routes!(cancel))
+}
+
+/// What to order.
+#[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrder {
+    /// Each of another variant.
+    #[garde(length(min = 1, max = LINES_MAX), dive)]
+    #[schema(min_items = 1, max_items = 100)]
+    pub lines: Vec<NewLine>,
+    /// ISO 4217; the shop's currency if absent.
+    #[garde(length(equal = 3))]
+    #[schema(example = "EUR", pattern = "^[A-Z]{3}$")]
+    pub currency: Option<String>,
+}
+
+/// One of `variant_id`, `product_id` (its default variant) and `sku`.
+#[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLine {
+    #[garde(range(min = 1))]
+    #[schema(minimum = 1)]
+    pub variant_id: Option<i64>,
+    #[garde(range(min = 1))]
+    #[schema(minimum = 1)]
+    pub product_id: Option<i64>,
+    #[garde(length(min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100)]
+    pub sku: Option<String>,
+    #[garde(range(min = 1, max = QUANTITY_MAX))]
+    #[schema(minimum = 1, maximum = 10_000)]
+    pub quantity: i64,
+}
+
+impl NewOrder {
+    fn lines(&self) -> Result<Vec<(LineRef, i64)>, Problem> {
+        let line = |(index, line): (usize, &NewLine)| match (
+            line.variant_id,
+            line.product_id,
+            &line.sku,
+        ) {
+            (Some(id), None, None) => Ok((LineRef::Variant(id), line.quantity)),
+            (None, Some(id), None) => Ok((LineRef::Product(id), line.quantity)),
+            (None, None, Some(sku)) => Ok((LineRef::Sku(sku.clone()), line.quantity)),
+            _ => {
+                let detail = "Name one of variant_id, product_id and sku.";
+                let error = FieldError::new(format!("/lines/{index}"), "one_of", detail);
+                Err(Problem::validation(vec![error]))
+            }
+        };
+        self.lines.iter().enumerate().map(line).collect()
+    }
+}
+
+/// Reads a currency code out of a body.
+pub(crate) fn parse_currency(code: Option<&str>, default: Currency) -> Result<Currency, Problem> {
+    let Some(code) = code else { return Ok(default) };
+    code.parse().map_err(|error| {
+        let error = FieldError::new("/currency", "currency", format!("{code:?} {error}."));
+        Problem::validation(vec![error])
+    })
+}
+
+impl Done {
+    fn respond(self, status: StatusCode) -> Response {
+        let mut response = (status, Json(self.order)).into_response();
+        if self.replayed {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+/// Places an order: all lines or none.
+///
+/// A line that is short refuses the order with 409 `out_of_stock` and names what is left. With an
+/// `Idempotency-Key` the same request can be sent again without ordering twice; a refusal is not
+/// kept, so that the same key may be tried again.
+#[utoipa::path(
+    post, path = "/api/v1/orders", tag = "orders", request_body = NewOrder,
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    responses((status = 201, body = OrderOut), Write), security(("token" = [])),
+)]
+async fn place(
+    State(app): State<App>,
+    identity: Identity,
+    IdempotencyKey(key): IdempotencyKey,
+    Valid(order): Valid<NewOrder>,
+) -> Result<Response, Problem> {
+    let lines = order.lines()?;
+    let currency = parse_currency(order.currency.as_deref(), app.currency)?;
+    let key = key.map(|key| Key::new(key, "POST /api/v1/orders", &order));
+    let done = place_order(&app, identity.account_id, &lines, currency, key).await?;
+    Ok(done.respond(StatusCode::CREATED))
+}
+
+/// Lists orders, newest first: customers see their own, staff see all.
+#[utoipa::path(
+    get, path = "/api/v1/orders", tag = "orders", params(ListParams),
+    responses((status = 200, body = Page<OrderOut>), Read), security(("token" = [])),
+)]
+async fn list(
+    State(app): State<App>,
+    identity: Identity,
+    uri: Uri,
+) -> Result<Json<Page<OrderOut>>, Problem> {
+    let request = ListRequest::from_uri(&queries::ORDERS, &uri)?;
+    Ok(Json(queries::page(&app.db, &request, owner(&identity)).await?))
+}
+
+/// One order.
+#[utoipa::path(
+    get, path = "/api/v1/orders/{id}", tag = "orders", params(("id" = i64, Path, minimum = 1)),
+    responses((status = 200, body = OrderOut), Read), security(("token" = [])),
+)]
+async fn one(
+    State(app): State<App>,
+    identity: Identity,
+    PathId(id): PathId,
+) -> Result<Json<OrderOut>, Problem> {
+    let order = queries::one(&app.db, OrderId(id), owner(&identity)).await?;
+    order.map(Json).ok_or_else(|| Problem::not_found("order"))
+}
+
+/// Cancels an order and gives its stock back, once.
+#[utoipa::path(
+    post, path = "/api/v1/orders/{id}/cancel", tag = "orders",
+    params(
+        ("id" = i64, Path, minimum = 1),
+        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+    ),
+    responses((status = 200, body = OrderOut), Act), security(("token" = [])),
+)]
+async fn cancel(
+    State(app): State<App>,
+    identity: Identity,
+    PathId(id): PathId,
+    IdempotencyKey(key): IdempotencyKey,
+) -> Result<Response, Problem> {
+    let account = AccountId(identity.account_id);
+    let by = if identity.role >= Role::Staff { By::Staff(account) } else { By::Owner(account) };
+    let key = key.map(|key| Key::new(key, "POST /api/v1/orders/cancel", &id));
+    Ok(cancel_order(&app, OrderId(id), by, key).await?.respond(StatusCode::OK))
+}
+
+/// Whose orders somebody may see; none: everybody's.
+fn owner(identity: &Identity) -> Option<i64> {
+    (identity.role < Role::Staff).then_some(identity.account_id)
+}

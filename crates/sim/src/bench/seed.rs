@@ -1,0 +1,163 @@
+//! Data for the benchmarks, written straight into the tables: a million rows in seconds.
+
+use anyhow::Result;
+use runout_store::{Db, Engine};
+use sha2::{Digest, Sha256};
+
+/// Accounts with a token each; wrk picks among them.
+pub const ACCOUNTS: i64 = 200;
+/// Variants that "spread" orders draw on; the first one is the hot record.
+pub const VARIANTS: i64 = 1_000;
+/// Units of each: more than any run can sell.
+const UNITS: i64 = 900_000_000;
+
+/// The token of account `n`.
+pub fn token(n: i64) -> String {
+    format!("rt_bench{n:036}")
+}
+
+/// Accounts, tokens, products with prices and stock.
+pub async fn shop(db: &Db) -> Result<()> {
+    let engine = db.engine();
+    let then = time(engine, "2026-01-01T00:00:00Z", 1_767_225_600_000_000);
+    let later = time(engine, "2036-01-01T00:00:00Z", 2_082_758_400_000_000);
+    let accounts = rows(ACCOUNTS, |n| {
+        format!("({n},'b{n}','b{n}','b{n}@x.test','b{n}@x.test','customer','',true,{then},{then})")
+    });
+    let tokens = rows(ACCOUNTS, |n| {
+        let hash: [u8; 32] = Sha256::digest(token(n).as_bytes()).into();
+        format!("({n},{n},{},{then},{later})", bytes(engine, &hash))
+    });
+    let products = rows(VARIANTS, |n| {
+        format!("({n},'disc','Bench {n}','Bench',2020,true,'bench {n}',{then},{then})")
+    });
+    let variants = rows(VARIANTS, |n| format!("({n},{n},'BENCH-{n}',true,{then},{then})"));
+    let prices = rows(VARIANTS, |n| format!("({n},{n},'EUR',1990,{then},{then})"));
+    let levels = rows(VARIANTS, |n| format!("({n},{n},1,{UNITS},0,1)"));
+    let ledger = rows(VARIANTS, |n| format!("({n},1,{then},'receipt',{UNITS},0)"));
+    db.script(&format!(
+        "insert into account (id, username, username_key, email, email_key, role, password_hash,
+            active, created_at, updated_at) values {accounts};
+        insert into token (id, account_id, hash, created_at, expires_at) values {tokens};
+        insert into product (id, kind, title, artist, release_year, enabled, search_text,
+            created_at, updated_at) values {products};
+        insert into variant (id, product_id, sku, is_default, created_at, updated_at)
+            values {variants};
+        insert into price (id, variant_id, currency, amount_minor, effective_from, created_at)
+            values {prices};
+        insert into stock_level (id, variant_id, location_id, on_hand, reserved, movements)
+            values {levels};
+        insert into stock_movement (level_id, number, at, cause, on_hand_delta, reserved_delta)
+            values {ledger};
+        update id_sequence set next = {next} where name in
+            ('account', 'token', 'product', 'variant', 'price', 'stock_level');",
+        next = VARIANTS + 1,
+    ))
+    .await?;
+    Ok(())
+}
+
+/// `count` products more, by a thousand artists in fifty years, each with variant, price and stock.
+pub async fn catalogue(db: &Db, count: i64) -> Result<()> {
+    let engine = db.engine();
+    let then = time(engine, "2026-01-01T00:00:00Z", 1_767_225_600_000_000);
+    let (from, to) = (VARIANTS + 1, VARIANTS + count);
+    let numbers = numbers(engine, from, to);
+    db.script(&format!(
+        "insert into product (id, kind, title, artist, release_year, style, label, enabled,
+                search_text, created_at, updated_at)
+            select n, 'disc', 'Title ' || n, 'Artist ' || (n % 1000), 1970 + (n / 1000) % 50,
+                'Rock', 'Label', true, 'title ' || n || ' artist ' || (n % 1000), {then}, {then}
+            from {numbers};
+        insert into variant (id, product_id, sku, is_default, created_at, updated_at)
+            select n, n, 'SKU-' || n, true, {then}, {then} from {numbers};
+        insert into price (id, variant_id, currency, amount_minor, effective_from, created_at)
+            select n, n, 'EUR', 1990, {then}, {then} from {numbers};
+        insert into stock_level (id, variant_id, location_id, on_hand, reserved, movements)
+            select n, n, 1, 100, 0, 1 from {numbers};
+        insert into stock_movement (level_id, number, at, cause, on_hand_delta, reserved_delta)
+            select n, 1, {then}, 'receipt', 100, 0 from {numbers};
+        update id_sequence set next = {to} + 1 where name in
+            ('product', 'variant', 'price', 'stock_level');"
+    ))
+    .await?;
+    analyze(db).await
+}
+
+/// `count` orders of one line, spread over the accounts and variants, as the writer would have
+/// stored them.
+pub async fn orders(db: &Db, count: i64) -> Result<()> {
+    let engine = db.engine();
+    let at = match engine {
+        Engine::Sqlite => "1767225600000000 + n * 5000000",
+        Engine::Postgres => "timestamptz '2026-01-01T00:00:00Z' + n * interval '5 seconds'",
+    };
+    let payload = match engine {
+        Engine::Sqlite => "'{}'",
+        Engine::Postgres => "'{}'::jsonb",
+    };
+    const STEP: i64 = 500_000;
+    for from in (1..=count).step_by(STEP as usize) {
+        let numbers = numbers(engine, from, (from + STEP - 1).min(count));
+        let variant = format!("(n % {VARIANTS} + 1)");
+        db.script(&format!(
+            "insert into orders (id, account_id, status, currency, total_minor, placed_at)
+                select n, n % {ACCOUNTS} + 1, 'placed', 'EUR', 1990, {at} from {numbers};
+            insert into order_line (order_id, line_no, variant_id, sku, title, variant_title,
+                    quantity, unit_price_minor)
+                select n, 1, {variant}, 'BENCH-' || {variant}, 'Bench ' || {variant}, '', 1, 1990
+                from {numbers};
+            insert into allocation (order_id, line_no, level_id, quantity)
+                select n, 1, {variant}, 1 from {numbers};
+            insert into stock_movement (level_id, number, at, cause, on_hand_delta,
+                    reserved_delta, order_id, actor_id)
+                select {variant}, 2 + n / {VARIANTS}, {at}, 'order', 0, 1, n, n % {ACCOUNTS} + 1
+                from {numbers};
+            insert into outbox (id, at, topic, entity, entity_id, payload)
+                select n, {at}, 'order.placed', 'order', n, {payload} from {numbers};"
+        ))
+        .await?;
+    }
+    db.script(&format!(
+        "update stock_level set
+            reserved = (select count(*) from stock_movement m
+                where m.level_id = stock_level.id and m.cause = 'order'),
+            movements = (select max(number) from stock_movement m where m.level_id = stock_level.id);
+        update id_sequence set next = {count} + 1 where name in ('orders', 'outbox');"
+    ))
+    .await?;
+    analyze(db).await
+}
+
+async fn analyze(db: &Db) -> Result<()> {
+    Ok(db.script("analyze").await?)
+}
+
+fn numbers(engine: Engine, from: i64, to: i64) -> String {
+    match engine {
+        Engine::Sqlite => format!(
+            "(with recursive c (n) as (select {from} union all select n + 1 from c where n < {to})
+                select n from c)"
+        ),
+        Engine::Postgres => format!("generate_series({from}::bigint, {to}::bigint) as c (n)"),
+    }
+}
+
+fn rows(count: i64, row: impl Fn(i64) -> String) -> String {
+    (1..=count).map(row).collect::<Vec<_>>().join(",")
+}
+
+fn time(engine: Engine, iso: &str, micros: i64) -> String {
+    match engine {
+        Engine::Sqlite => micros.to_string(),
+        Engine::Postgres => format!("'{iso}'"),
+    }
+}
+
+fn bytes(engine: Engine, bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    match engine {
+        Engine::Sqlite => format!("x'{hex}'"),
+        Engine::Postgres => format!("'\\x{hex}'"),
+    }
+}
