@@ -5,5 +5,6 @@ pub mod app;
 pub mod orders;
 pub mod platform;
 pub mod stock;
+pub mod verify;
 
 pub use app::App;

@@ -6,3 +6,4 @@ mod lists;
 mod seam;
 mod stock_writer;
 mod support;
+mod verify;
