@@ -262,7 +262,7 @@ fn histories_are_eventful() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
-    for _ in 0..200 {
+    for _ in 0..400 {
         let tree = steps().new_tree(&mut runner).expect("a history");
         for told in History::of(tree.current()).told {
             let word: String =
