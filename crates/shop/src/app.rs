@@ -14,7 +14,7 @@ use crate::accounts::{self, Accounts, TokenSecurity};
 use crate::platform::clock::Clock;
 use crate::platform::responses;
 use crate::stock::{self, Limits, StockWriter};
-use crate::{orders, platform};
+use crate::{orders, platform, verify};
 
 /// Ids of hot sequences taken from the database at a time.
 const ID_BLOCK: i64 = 1_000;
@@ -114,6 +114,7 @@ pub fn statements() -> Vec<&'static Sql> {
         accounts::statements(),
         stock::statements(),
         orders::statements(),
+        verify::queries::STATEMENTS.to_vec(),
     ]
     .concat()
 }

@@ -6,5 +6,6 @@ pub mod catalog;
 pub mod orders;
 pub mod platform;
 pub mod stock;
+pub mod verify;
 
 pub use app::App;

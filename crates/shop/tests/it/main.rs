@@ -7,3 +7,4 @@ mod logins;
 mod seam;
 mod stock_writer;
 mod support;
+mod verify;
