@@ -14,7 +14,7 @@ use crate::accounts::{self, Accounts, TokenSecurity};
 use crate::platform::clock::Clock;
 use crate::platform::responses;
 use crate::stock::{self, Limits, StockWriter};
-use crate::{orders, platform, verify};
+use crate::{catalog, orders, platform, pricing, verify};
 
 /// Ids of hot sequences taken from the database at a time.
 const ID_BLOCK: i64 = 1_000;
@@ -96,6 +96,8 @@ pub fn routes() -> OpenApiRouter<App> {
     document.components.get_or_insert_default().schemas.insert(name, schema);
     OpenApiRouter::with_openapi(document)
         .merge(accounts::router())
+        .merge(catalog::router())
+        .merge(pricing::router())
         .merge(stock::router())
         .merge(orders::router())
 }
@@ -115,6 +117,8 @@ pub fn statements() -> Vec<&'static Sql> {
         stock::statements(),
         orders::statements(),
         verify::queries::STATEMENTS.to_vec(),
+        catalog::statements(),
+        pricing::statements(),
     ]
     .concat()
 }

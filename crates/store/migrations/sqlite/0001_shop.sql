@@ -58,7 +58,7 @@ create table product (
     deleted_at integer
 ) strict;
 create virtual table product_search using fts5 (
-    search_text, content = 'product', content_rowid = 'id', tokenize = 'unicode61', prefix = '2 3'
+    search_text, content = 'product', content_rowid = 'id', tokenize = 'ascii', prefix = '2 3'
 );
 create trigger product_search_insert after insert on product begin
     insert into product_search (rowid, search_text) values (new.id, new.search_text);
