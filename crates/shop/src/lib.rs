@@ -7,5 +7,6 @@ pub mod orders;
 pub mod platform;
 pub mod pricing;
 pub mod stock;
+pub mod verify;
 
 pub use app::App;

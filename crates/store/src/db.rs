@@ -121,7 +121,8 @@ impl Db {
         Ok(self.read(statement, map).await?.into_iter().next())
     }
 
-    /// Runs several reads on one snapshot of the database.
+    /// Runs several reads on one snapshot of the database. If any is [`Statement::heavy`], all of
+    /// them may take long.
     ///
     /// # Errors
     /// Those of the database.

@@ -123,7 +123,8 @@ impl Statement {
         Self { text: Text::Static(sql), params: Params::Rows(columns), heavy: false }
     }
 
-    /// Marks a read that may take long (scans, reports), so that it leaves the async threads free.
+    /// Marks a read that may take long (scans, reports), so that it leaves the async threads free. A
+    /// snapshot with such a read may take up to an hour, and sorts in files.
     #[must_use]
     pub fn heavy(mut self) -> Self {
         self.heavy = true;

@@ -8,6 +8,7 @@
 //! - `search_text` is [`ProductFields::search_text`](model::ProductFields::search_text) of the row.
 
 mod api;
+pub mod import;
 pub mod input;
 pub mod list;
 pub mod model;

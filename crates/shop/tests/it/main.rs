@@ -4,8 +4,10 @@
 mod accounts;
 mod catalog;
 mod lists;
+mod logins;
 mod pricing;
 mod seam;
 mod search;
 mod stock_writer;
 mod support;
+mod verify;

@@ -1,93 +1,14 @@
 //! The stock writer on real databases, below HTTP: batches, keys, locks, poison.
 
 use futures::future::join_all;
-use runout_core::ids::{AccountId, LocationId, OrderId, VariantId};
+use runout_core::ids::AccountId;
 use runout_core::stock::{
-    Asked, By, Cancel, CancelOutcome, Command, Key, LineRequest, MoveOutcome, Outcome, Receive,
-    Remembered, Sell, SellOutcome,
+    Asked, By, Cancel, CancelOutcome, Command, MoveOutcome, Outcome, Remembered, SellOutcome,
 };
-use runout_shop::App;
 use runout_shop::stock::Undecided;
-use runout_store::{Composer, Db};
 
 use crate::on_both_engines;
-use crate::support::TestShop;
-
-const MAIN: LocationId = LocationId(1);
-
-fn sell(account: i64, lines: &[(i64, i64)]) -> Asked {
-    let line = |(variant, quantity): &(i64, i64)| LineRequest {
-        variant: VariantId(*variant),
-        quantity: *quantity,
-    };
-    let currency = "EUR".parse().expect("a currency");
-    let lines = lines.iter().map(line).collect();
-    let sell = Sell { account: AccountId(account), lines, currency };
-    Asked { command: Command::Sell(sell), key: None }
-}
-
-fn receive(variant: i64, location: i64, quantity: i64) -> Asked {
-    let receive = Receive {
-        variant: VariantId(variant),
-        location: LocationId(location),
-        quantity,
-        actor: AccountId(1),
-        reason: None,
-    };
-    Asked { command: Command::Receive(receive), key: None }
-}
-
-fn keyed(asked: Asked, account: i64, key: &str, fingerprint: u8) -> Asked {
-    let key =
-        Key { account: AccountId(account), key: key.to_owned(), fingerprint: [fingerprint; 32] };
-    Asked { key: Some(key), ..asked }
-}
-
-/// Accounts 1 to `accounts`, and variants 1 to `variants` at 10 EUR, without stock.
-async fn stage(db: &Db, accounts: i64, variants: i64) {
-    let time = match db.engine() {
-        runout_store::Engine::Sqlite => "1",
-        runout_store::Engine::Postgres => "'2026-01-01T00:00:00Z'",
-    };
-    let rows = |count: i64, row: &dyn Fn(i64) -> String| {
-        (1..=count).map(row).collect::<Vec<_>>().join(",")
-    };
-    let accounts = rows(accounts, &|n| {
-        format!("({n},'u{n}','u{n}','u{n}@x.test','u{n}@x.test','customer','',true,{time},{time})")
-    });
-    let products =
-        rows(variants, &|n| format!("({n},'disc','Title {n}',true,'title {n}',{time},{time})"));
-    let forms = rows(variants, &|n| format!("({n},{n},'SKU-{n}',true,{time},{time})"));
-    let prices = rows(variants, &|n| format!("({n},{n},'EUR',1000,{time},{time})"));
-    db.script(&format!(
-        "insert into account (id, username, username_key, email, email_key, role, password_hash,
-            active, created_at, updated_at) values {accounts};
-         insert into product (id, kind, title, enabled, search_text, created_at, updated_at)
-            values {products};
-         insert into variant (id, product_id, sku, is_default, created_at, updated_at)
-            values {forms};
-         insert into price (id, variant_id, currency, amount_minor, effective_from, created_at)
-            values {prices};"
-    ))
-    .await
-    .expect("the stage is set");
-}
-
-async fn ask(app: &App, asked: Asked) -> Outcome {
-    app.stock.ask(asked).await.expect("decided").outcome
-}
-
-fn placed(outcome: &Outcome) -> Option<OrderId> {
-    match outcome {
-        Outcome::Sell(SellOutcome::Placed(placed)) => Some(placed.id),
-        _ => None,
-    }
-}
-
-async fn count(db: &Db, sql: &'static str) -> i64 {
-    let statement = Composer::new(sql).finish();
-    db.read_one(statement, |row| row.get(0)).await.expect("counts").expect("one row")
-}
+use crate::support::stage::{MAIN, ask, count, keyed, placed, receive, sell, stage};
 
 on_both_engines! {
     async fn three_thousand_buyers_share_five_hundred(shop: TestShop) {
@@ -109,6 +30,7 @@ on_both_engines! {
             count(db, "select count(*) from outbox where topic = 'order.placed'").await,
             500
         );
+        shop.verify().await;
     }
 
     async fn a_key_answers_with_the_first_order(shop: TestShop) {
@@ -129,6 +51,7 @@ on_both_engines! {
         // The key belongs to its account: another's is another key.
         assert!(placed(&ask(&shop.app, keyed(sell(2, &[(1, 1)]), 2, "k", 1)).await).is_some());
         assert_eq!(count(&shop.app.db, "select count(*) from orders").await, 2);
+        shop.verify().await;
     }
 
     async fn a_poisoned_command_fails_alone(shop: TestShop) {
@@ -156,6 +79,7 @@ on_both_engines! {
             count(&shop.app.db, "select reserved from stock_level").await,
             (1..=40).sum::<i64>() - 13
         );
+        shop.verify().await;
     }
 
     async fn opposite_lines_never_deadlock(shop: TestShop) {
@@ -175,6 +99,7 @@ on_both_engines! {
         let outcomes = join_all(storm).await;
         assert!(outcomes.iter().all(|outcome| placed(outcome).is_some()));
         assert_eq!(count(&shop.app.db, "select cast(sum(reserved) as bigint) from stock_level").await, 800);
+        shop.verify().await;
     }
 
     async fn a_cancellation_gives_back_once(shop: TestShop) {
@@ -195,6 +120,7 @@ on_both_engines! {
         };
         assert_eq!(cancelled.iter().filter(done).count(), 1);
         assert_eq!(count(&shop.app.db, "select on_hand - reserved from stock_level").await, 3);
+        shop.verify().await;
     }
 
     async fn the_customers_limit_counts_all_orders(shop: TestShop) {
@@ -216,6 +142,7 @@ on_both_engines! {
             over,
             Outcome::Sell(SellOutcome::OverCustomerLimit { limit: 3, already: 3, .. })
         ));
+        shop.verify().await;
     }
 
     async fn a_line_may_span_locations_and_never_more(shop: TestShop) {
@@ -223,7 +150,8 @@ on_both_engines! {
         shop.app
             .db
             .script("insert into location (id, code, name, priority, active) values
-                (2, 'b', 'B', 50, true), (3, 'c', 'C', 10, false)")
+                (2, 'b', 'B', 50, true), (3, 'c', 'C', 10, false);
+                update id_sequence set next = 4 where name = 'location'")
             .await
             .expect("locations");
         for (location, quantity) in [(1, 3), (2, 2), (3, 50)] {
@@ -239,5 +167,6 @@ on_both_engines! {
         let taken: Vec<i64> = order.allocations.iter().map(|part| part.quantity).collect();
         assert_eq!(taken, [2, 2]);
         assert_eq!(MAIN.0, 1);
+        shop.verify().await;
     }
 }

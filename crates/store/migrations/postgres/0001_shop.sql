@@ -139,8 +139,6 @@ create table stock_movement (
     primary key (level_id, number)
 );
 
-create index stock_movement_at on stock_movement (at, level_id, number);
-
 create table orders (
     id bigint primary key,
     account_id bigint not null,

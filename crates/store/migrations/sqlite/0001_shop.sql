@@ -145,8 +145,6 @@ create table stock_movement (
     primary key (level_id, number)
 ) strict, without rowid;
 
-create index stock_movement_at on stock_movement (at, level_id, number);
-
 create table orders (
     id integer primary key,
     account_id integer not null,

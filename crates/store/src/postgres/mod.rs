@@ -28,6 +28,9 @@ const STATEMENT_CACHE_MAX: usize = 400;
 const SESSION: &str = "-c statement_timeout=20000 -c lock_timeout=10000 \
     -c idle_in_transaction_session_timeout=30000 -c timezone=UTC";
 
+/// Bound of a statement in a heavy snapshot, instead of the session's.
+const HEAVY_SNAPSHOT: &str = "set local statement_timeout = 3600000";
+
 /// Pools on one PostgreSQL database.
 pub(crate) struct Postgres {
     reads: Pool,
@@ -76,6 +79,9 @@ impl Postgres {
             .start()
             .await
             .map_err(failed)?;
+        if statements.iter().any(|statement| statement.heavy) {
+            transaction.batch_execute(HEAVY_SNAPSHOT).await.map_err(failed)?;
+        }
         let mut kept = Vec::with_capacity(statements.len());
         for statement in statements {
             let rows = transaction

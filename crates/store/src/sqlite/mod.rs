@@ -21,6 +21,8 @@ const READERS: usize = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest that one read may run before it is interrupted.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest that a heavy snapshot may run.
+const HEAVY_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// Virtual machine steps between two looks at the clock.
 const PROGRESS_STEPS: i32 = 20_000;
 /// Prepared statements kept per connection.
@@ -71,16 +73,22 @@ impl Sqlite {
         map: &mut dyn FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
         let (connection, reader) = self.reader();
-        reader.guarded(|| read(&connection, statement, map))
+        reader.guarded(READ_TIMEOUT, || read(&connection, statement, map))
     }
 
-    /// Runs several reads on one snapshot of the database.
+    /// Runs several reads on one snapshot of the database. Heavy ones get a connection of their own,
+    /// which takes no reader from the shop, may take its time, and sorts in files, not in memory.
     pub(crate) fn snapshot(&self, statements: &[Statement]) -> Result<Vec<Rows>> {
+        if statements.iter().any(|statement| statement.heavy) {
+            let reader = Reader::open(&self.path)?;
+            let connection = reader.connection.lock().expect("nobody else has this connection");
+            connection
+                .pragma_update(None, "temp_store", "file")
+                .map_err(|error| Error::sqlite("temp_store", error))?;
+            return snapshot(&connection, &reader, HEAVY_TIMEOUT, statements);
+        }
         let (connection, reader) = self.reader();
-        let transaction = connection
-            .unchecked_transaction()
-            .map_err(|error| Error::sqlite("begin of a read", error))?;
-        reader.guarded(|| statements.iter().map(|s| load(&transaction, s)).collect())
+        snapshot(&connection, reader, READ_TIMEOUT, statements)
     }
 
     /// Copies the live database into a new file, consistently, without stopping writers.
@@ -111,11 +119,11 @@ impl Reader {
         Ok(Self { connection: Mutex::new(connection), deadline })
     }
 
-    fn guarded<T>(&self, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn guarded<T>(&self, timeout: Duration, run: impl FnOnce() -> Result<T>) -> Result<T> {
         let set = |value| {
             *self.deadline.lock().expect("the deadline's lock is never poisoned") = value;
         };
-        set(Some(Instant::now() + READ_TIMEOUT));
+        set(Some(Instant::now() + timeout));
         let result = run();
         set(None);
         result
@@ -138,12 +146,24 @@ fn connect(path: &Path, reads_only: bool, durable: bool) -> Result<Connection> {
         // Pages of 4 KiB: the writer keeps its hot index pages, a reader its recent ones.
         connection.pragma_update(None, "cache_size", if reads_only { -8_192 } else { -65_536 })?;
         // A long log costs little to read and spares the hot pages from being copied back often.
-        connection.pragma_update(None, "wal_autocheckpoint", 8_192)?;
-        connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+        connection.pragma_update(None, "journal_size_limit", 134_217_728)?;
         connection.pragma_update(None, "query_only", reads_only)?;
         Ok(connection)
     };
     open().map_err(|error| Error::sqlite(&context, error))
+}
+
+fn snapshot(
+    connection: &Connection,
+    reader: &Reader,
+    timeout: Duration,
+    statements: &[Statement],
+) -> Result<Vec<Rows>> {
+    let transaction = connection
+        .unchecked_transaction()
+        .map_err(|error| Error::sqlite("begin of a read", error))?;
+    reader.guarded(timeout, || statements.iter().map(|s| load(&transaction, s)).collect())
 }
 
 /// Runs a read and maps its rows.

@@ -3,6 +3,7 @@
 pub mod actors;
 pub mod client;
 pub mod database;
+pub mod stage;
 
 pub use client::{Answer, Client};
 pub use database::{Engine, TestDatabase};
@@ -75,6 +76,12 @@ impl TestShop {
     pub async fn second_node(&self) -> App {
         let db = Db::open(&self.database.url()).expect("the test database opens again");
         App::with_accounts(db, self.clock.clone(), Accounts::new(actors::CHEAP))
+    }
+
+    /// Proves every invariant on the database as it stands.
+    pub async fn verify(&self) {
+        let report = runout_shop::verify::verify(&self.app.db).await.expect("the checks run");
+        assert!(report.is_clean(), "the database is broken:\n{report}");
     }
 
     /// A client without a token.

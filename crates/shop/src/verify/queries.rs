@@ -1,0 +1,254 @@
+//! The statements of `runout verify`. Each finds the violations of one invariant, at most `$1` of
+//! them: column 0 says what differs, column 1 how many there are in all.
+//!
+//! Where rows have an index to their parent, the parent looks them up one by one; where they have
+//! none, both sides are added up in one pass over a union. Both take little memory.
+
+use runout_store::statements;
+
+statements! {
+    /// How many rows there are to look at.
+    EXAMINED = "select (select count(*) from stock_level), (select count(*) from stock_movement),
+        (select count(*) from orders), (select count(*) from order_line),
+        (select count(*) from allocation), (select count(*) from idempotency),
+        (select count(*) from product), (select count(*) from id_sequence)";
+
+    LEDGERS = "select 'level ' || id
+            || case when on_hand <> hand then ': on_hand ' || on_hand || ', ledger says ' || hand
+                else '' end
+            || case when reserved <> held
+                then ': reserved ' || reserved || ', ledger says ' || held else '' end,
+            count(*) over ()
+        from (
+            select l.id, l.on_hand, l.reserved,
+                (select cast(coalesce(sum(m.on_hand_delta), 0) as bigint)
+                    from stock_movement m where m.level_id = l.id) as hand,
+                (select cast(coalesce(sum(m.reserved_delta), 0) as bigint)
+                    from stock_movement m where m.level_id = l.id) as held
+            from stock_level l) as level
+        where on_hand <> hand or reserved <> held
+        order by id limit $1";
+
+    /// The primary key keeps numbers apart; so they have no gap if they go from 1 to their count.
+    NUMBERS = "select 'level ' || id || ': ' || movements || ' movements, ledger has ' || found
+                || ' numbered ' || first || ' to ' || last,
+            count(*) over ()
+        from (
+            select l.id, l.movements, count(m.number) as found,
+                coalesce(min(m.number), 1) as first, coalesce(max(m.number), 0) as last
+            from stock_level l left join stock_movement m on m.level_id = l.id
+            group by l.id, l.movements) as level
+        where movements <> found or first <> 1 or last <> found
+        order by id limit $1";
+
+    BOUNDS = "select 'level ' || id || ': on_hand ' || on_hand || ', reserved ' || reserved,
+            count(*) over ()
+        from stock_level
+        where reserved < 0 or reserved > on_hand
+        order by id limit $1";
+
+    PROMISES = "select 'level ' || id || ': reserved ' || reserved || ', orders hold ' || held,
+            count(*) over ()
+        from (
+            select l.id, l.reserved, coalesce(h.held, 0) as held
+            from stock_level l left join (
+                select a.level_id, cast(sum(a.quantity) as bigint) as held
+                from allocation a join orders o on o.id = a.order_id and o.status <> 'cancelled'
+                group by a.level_id) as h on h.level_id = l.id) as level
+        where reserved <> held
+        order by id limit $1";
+
+    MOVEMENT_REFERENCES = "select 'movement ' || m.number || ' of level ' || m.level_id
+            || case when l.id is null then ': no such level' else '' end
+            || case when m.order_id is not null and o.id is null
+                then ': no order ' || m.order_id else '' end
+            || case when m.actor_id is not null and a.id is null
+                then ': no account ' || m.actor_id else '' end,
+            count(*) over ()
+        from stock_movement m
+        left join stock_level l on l.id = m.level_id
+        left join orders o on o.id = m.order_id
+        left join account a on a.id = m.actor_id
+        where l.id is null or (m.order_id is not null and o.id is null)
+            or (m.actor_id is not null and a.id is null)
+        order by m.level_id, m.number limit $1";
+
+    ORDER_REFERENCES = "select 'order ' || o.id || ': no account ' || o.account_id,
+            count(*) over ()
+        from orders o left join account a on a.id = o.account_id
+        where a.id is null
+        order by o.id limit $1";
+
+    LINE_REFERENCES = "select 'line ' || l.line_no || ' of order ' || l.order_id
+            || case when o.id is null then ': no such order' else '' end
+            || case when v.id is null then ': no variant ' || l.variant_id else '' end,
+            count(*) over ()
+        from order_line l
+        left join orders o on o.id = l.order_id
+        left join variant v on v.id = l.variant_id
+        where o.id is null or v.id is null
+        order by l.order_id, l.line_no limit $1";
+
+    /// The level must also be one of the line's own variant.
+    ALLOCATION_REFERENCES = "select 'allocation of line ' || a.line_no || ' of order ' || a.order_id
+            || case when o.line_no is null then ': no such line' else '' end
+            || case when l.id is null then ': no level ' || a.level_id
+                when l.variant_id <> o.variant_id then ': level ' || l.id || ' is of variant '
+                    || l.variant_id || ', not ' || o.variant_id
+                else '' end,
+            count(*) over ()
+        from allocation a
+        left join order_line o on o.order_id = a.order_id and o.line_no = a.line_no
+        left join stock_level l on l.id = a.level_id
+        where o.line_no is null or l.id is null or l.variant_id <> o.variant_id
+        order by a.order_id, a.line_no, a.level_id limit $1";
+
+    LINES = "select 'order ' || id || ': ' || found || ' lines, the last is number ' || last,
+            count(*) over ()
+        from (
+            select o.id,
+                (select count(*) from order_line l where l.order_id = o.id) as found,
+                (select coalesce(max(l.line_no), 0) from order_line l where l.order_id = o.id) as last
+            from orders o) as placed
+        where found = 0 or last <> found
+        order by id limit $1";
+
+    TOTALS = "select 'order ' || id || ': total ' || total_minor || ', lines add up to ' || lines,
+            count(*) over ()
+        from (
+            select o.id, o.total_minor,
+                (select cast(coalesce(sum(l.quantity * l.unit_price_minor), 0) as bigint)
+                    from order_line l where l.order_id = o.id) as lines
+            from orders o) as placed
+        where total_minor <> lines
+        order by id limit $1";
+
+    /// Also of cancelled orders: their allocations stay.
+    ALLOCATED = "select 'line ' || line_no || ' of order ' || order_id || ': quantity ' || quantity
+                || ', allocated ' || allocated,
+            count(*) over ()
+        from (
+            select l.order_id, l.line_no, l.quantity,
+                (select cast(coalesce(sum(a.quantity), 0) as bigint) from allocation a
+                    where a.order_id = l.order_id and a.line_no = l.line_no) as allocated
+            from order_line l) as line
+        where quantity <> allocated
+        order by order_id, line_no limit $1";
+
+    TAKEN = "select 'order ' || order_id || ' at level ' || level_id || ': allocated ' || allocated
+                || ', ' || takes || ' movements took ' || taken,
+            count(*) over ()
+        from (
+            select order_id, level_id, cast(sum(allocated) as bigint) as allocated,
+                cast(sum(parts) as bigint) as parts, cast(sum(takes) as bigint) as takes,
+                cast(sum(taken) as bigint) as taken, cast(sum(moved) as bigint) as moved
+            from (
+                select order_id, level_id, quantity as allocated, 1 as parts, 0 as takes,
+                    0 as taken, 0 as moved
+                from allocation
+                union all
+                select coalesce(order_id, 0), level_id, 0, 0, 1, reserved_delta, abs(on_hand_delta)
+                from stock_movement where cause = 'order') as both_sides
+            group by order_id, level_id) as pair
+        where takes <> parts or taken <> allocated or moved <> 0
+        order by order_id, level_id limit $1";
+
+    GIVEN_BACK = "select 'order ' || order_id || ' at level ' || level_id || ': to give back '
+                || allocated || ', ' || gifts || ' movements gave ' || given,
+            count(*) over ()
+        from (
+            select order_id, level_id, cast(sum(allocated) as bigint) as allocated,
+                cast(sum(parts) as bigint) as parts, cast(sum(gifts) as bigint) as gifts,
+                cast(sum(given) as bigint) as given, cast(sum(moved) as bigint) as moved
+            from (
+                select a.order_id, a.level_id, a.quantity as allocated, 1 as parts, 0 as gifts,
+                    0 as given, 0 as moved
+                from orders o join allocation a on a.order_id = o.id
+                where o.status = 'cancelled'
+                union all
+                select coalesce(order_id, 0), level_id, 0, 0, 1, -reserved_delta, abs(on_hand_delta)
+                from stock_movement where cause = 'cancel') as both_sides
+            group by order_id, level_id) as pair
+        where gifts <> parts or given <> allocated or moved <> 0
+        order by order_id, level_id limit $1";
+
+    CANCELLED_AT = "select 'order ' || id || ': ' || status || case when cancelled_at is null
+                then ' without a time of cancellation' else ' with a time of cancellation' end,
+            count(*) over ()
+        from orders
+        where (status = 'cancelled') <> (cancelled_at is not null)
+        order by id limit $1";
+
+    /// One `order.placed` in the outbox for each order, and one `order.cancelled` if it was.
+    ANNOUNCED = "select 'order ' || id || ': placed ' || placed || ' times, announced ' || told
+                || '; cancelled ' || cancelled || ' times, announced ' || told_cancelled,
+            count(*) over ()
+        from (
+            select id, cast(sum(placed) as bigint) as placed, cast(sum(told) as bigint) as told,
+                cast(sum(cancelled) as bigint) as cancelled,
+                cast(sum(told_cancelled) as bigint) as told_cancelled
+            from (
+                select id, 1 as placed, 0 as told,
+                    case when status = 'cancelled' then 1 else 0 end as cancelled,
+                    0 as told_cancelled
+                from orders
+                union all
+                select entity_id, 0, case when topic = 'order.placed' then 1 else 0 end, 0,
+                    case when topic = 'order.cancelled' then 1 else 0 end
+                from outbox where topic in ('order.placed', 'order.cancelled')) as both_sides
+            group by id) as placed
+        where placed <> told or cancelled <> told_cancelled
+        order by id limit $1";
+
+    /// A key that placed an order (201) is its buyer's; one that cancelled (200) may be the staff's.
+    KEYS = "select 'key ' || i.key || ' of account ' || i.account_id
+            || case when a.id is null then ': no such account' else '' end
+            || case when i.order_id is null then ''
+                when o.id is null then ': no order ' || i.order_id
+                when i.status = 201 and o.account_id <> i.account_id
+                    then ': order ' || o.id || ' is of account ' || o.account_id
+                when i.status = 200 and o.status <> 'cancelled'
+                    then ': order ' || o.id || ' was not cancelled'
+                else '' end,
+            count(*) over ()
+        from idempotency i
+        left join account a on a.id = i.account_id
+        left join orders o on o.id = i.order_id
+        where a.id is null or (i.order_id is not null and (o.id is null
+            or (i.status = 201 and o.account_id <> i.account_id)
+            or (i.status = 200 and o.status <> 'cancelled')))
+        order by i.account_id, i.key limit $1";
+
+    DEFAULTS = "select 'product ' || id || ': ' || found || ' default variants', count(*) over ()
+        from (
+            select p.id, count(v.id) as found
+            from product p left join variant v on v.product_id = p.id and v.is_default
+            group by p.id) as product
+        where found <> 1
+        order by id limit $1";
+
+    SEARCHABLE = "select 'product ' || id || ': search_text is empty', count(*) over ()
+        from product
+        where trim(search_text) = ''
+        order by id limit $1";
+
+    SEQUENCES = "select 'sequence ' || name || ': next is ' || next || ', but id ' || newest
+                || ' is taken',
+            count(*) over ()
+        from (
+            select t.name, coalesce(s.next, 0) as next, t.newest
+            from (
+                select 'account' as name, max(id) as newest from account
+                union all select 'token', max(id) from token
+                union all select 'product', max(id) from product
+                union all select 'variant', max(id) from variant
+                union all select 'price', max(id) from price
+                union all select 'location', max(id) from location
+                union all select 'stock_level', max(id) from stock_level
+                union all select 'orders', max(id) from orders
+                union all select 'outbox', max(id) from outbox
+                union all select 'audit', max(id) from audit) as t
+            left join id_sequence s on s.name = t.name) as sequence
+        where newest >= next
+        order by name limit $1";
+}

@@ -1,0 +1,375 @@
+//! `runout verify`: clean after a busy history, and every single damage is found and named.
+
+use futures::future::join_all;
+use runout_core::ids::{AccountId, LocationId, OrderId, VariantId};
+use runout_core::stock::{Adjust, Asked, By, Change, Command, Transfer};
+use runout_shop::verify::{Report, verify};
+use runout_store::Engine;
+
+use crate::on_both_engines;
+use crate::support::TestShop;
+use crate::support::stage::{MAIN, ask, cancel, keyed, placed, receive, sell, stage};
+
+/// A small generator, so that the history is the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: i64) -> i64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        i64::try_from(self.0 >> 33).expect("31 bits") % sides + 1
+    }
+}
+
+const ACCOUNTS: i64 = 5;
+const VARIANTS: i64 = 4;
+const LOCATIONS: i64 = 3;
+
+fn command(dice: &mut Dice, orders: &[OrderId]) -> Asked {
+    let variant = dice.roll(VARIANTS);
+    let (account, actor) = (dice.roll(ACCOUNTS), AccountId(1));
+    let asked = match dice.roll(10) {
+        1..=5 => {
+            let other = variant % VARIANTS + 1;
+            let lines = [(variant, dice.roll(3)), (other, dice.roll(3))];
+            sell(account, &lines[..usize::try_from(dice.roll(2)).expect("1 or 2")])
+        }
+        6 if !orders.is_empty() => {
+            let order = orders[usize::try_from(dice.roll(orders.len() as i64) - 1).expect("in")];
+            cancel(order, By::Staff(actor))
+        }
+        7 => {
+            let (from, to) = (LocationId(dice.roll(LOCATIONS)), LocationId(dice.roll(LOCATIONS)));
+            let (variant, quantity) = (VariantId(variant), dice.roll(5));
+            let moved = Transfer { variant, from, to, quantity, actor, reason: None };
+            Asked { command: Command::Transfer(moved), key: None }
+        }
+        8 => {
+            let change = match dice.roll(3) {
+                1 => Change::By(dice.roll(9) - 5),
+                2 => Change::OnHand(dice.roll(30)),
+                _ => Change::Available(dice.roll(20)),
+            };
+            let (variant, location) = (VariantId(variant), LocationId(dice.roll(LOCATIONS)));
+            let reason = "count".to_owned();
+            let adjust = Adjust { variant, location, change, actor, reason };
+            Asked { command: Command::Adjust(adjust), key: None }
+        }
+        _ => receive(variant, dice.roll(LOCATIONS), dice.roll(12)),
+    };
+    let acting = match &asked.command {
+        Command::Sell(sell) => sell.account.0,
+        _ => 1,
+    };
+    match dice.roll(3) {
+        1 => {
+            let (key, body) = (dice.roll(40).to_string(), format!("{:?}", asked.command));
+            let print = body.bytes().fold(0_u8, |print, byte| print.wrapping_mul(31) ^ byte);
+            keyed(asked, acting, &key, print)
+        }
+        _ => asked,
+    }
+}
+
+on_both_engines! {
+    async fn a_busy_history_is_clean(shop: TestShop) {
+        stage(&shop.app.db, ACCOUNTS, VARIANTS).await;
+        shop.app
+            .db
+            .script("insert into location (id, code, name, priority, active) values
+                    (2, 'b', 'B', 50, true), (3, 'c', 'C', 10, false);
+                update id_sequence set next = 4 where name = 'location';
+                update variant set limit_per_customer = 9 where id = 3")
+            .await
+            .expect("locations and a limit");
+        let other = shop.second_node().await;
+        let mut dice = Dice(42);
+        let mut orders: Vec<OrderId> = Vec::new();
+        for _ in 0..12 {
+            let wave: Vec<Asked> = (0..50).map(|_| command(&mut dice, &orders)).collect();
+            let nodes = [&shop.app, &other];
+            let asks = wave.into_iter().enumerate().map(|(n, asked)| ask(nodes[n % 2], asked));
+            orders.extend(join_all(asks).await.iter().filter_map(placed));
+        }
+        let report = verify(&shop.app.db).await.expect("the checks run");
+        assert!(report.is_clean(), "{report}");
+        // Nothing was proved about nothing.
+        assert!(report.checks.iter().all(|check| check.examined > 0), "{report}");
+        assert!(orders.len() > 50, "only {} orders", orders.len());
+    }
+
+    async fn every_damage_is_found_and_named(shop: TestShop) {
+        small_history(&shop).await;
+        shop.verify().await;
+        let mut seen = Vec::new();
+        for Damage { harm, mend, found } in damages(shop.app.db.engine()) {
+            shop.app.db.script(&harm).await.unwrap_or_else(|error| panic!("{harm}: {error:?}"));
+            let report = verify(&shop.app.db).await.expect("the checks run");
+            assert!(!report.is_clean());
+            let expected: Vec<String> =
+                found.iter().map(|(check, what)| format!("FAIL {check}: {what}")).collect();
+            assert_eq!(failures(&report), expected, "{harm}");
+            seen.extend(found.iter().map(|(check, _)| *check));
+            shop.app.db.script(&mend).await.unwrap_or_else(|error| panic!("{mend}: {error:?}"));
+            shop.verify().await;
+        }
+        let report = verify(&shop.app.db).await.expect("the checks run");
+        let unseen: Vec<&str> =
+            report.checks.iter().map(|check| check.name).filter(|c| !seen.contains(c)).collect();
+        assert!(unseen.is_empty(), "no damage shows that these find anything: {unseen:?}");
+    }
+
+    async fn only_the_first_of_many_violations_are_named(shop: TestShop) {
+        stage(&shop.app.db, 1, 50).await;
+        shop.app.db.script("update product set search_text = ' ' where id <= 45").await.expect("ok");
+        let report = verify(&shop.app.db).await.expect("the checks run");
+        let check = report.checks.iter().find(|check| !check.holds()).expect("one is broken");
+        assert_eq!((check.violation_count, check.violations.len()), (45, 20));
+        assert_eq!(check.examined, 50);
+        assert_eq!(failures(&report).len(), 21);
+        assert!(report.to_string().contains("FAIL products can be searched: and 25 more\n"));
+        assert!(report.to_string().contains("ok   levels equal their ledgers (0 examined)\n"));
+    }
+}
+
+fn failures(report: &Report) -> Vec<String> {
+    report.to_string().lines().filter(|l| l.starts_with("FAIL")).map(str::to_owned).collect()
+}
+
+/// Level 1 (variant 1): 10 units, 2 of them promised to order 1; 3 went to order 2 and came back.
+/// Level 2 (variant 2): 10 units, 1 of them promised to order 1. Account 2 placed order 2 under the
+/// key `buy`, account 1 cancelled it under the key `undo`.
+async fn small_history(shop: &TestShop) {
+    stage(&shop.app.db, 2, 3).await;
+    for variant in [1, 2] {
+        ask(&shop.app, receive(variant, MAIN.0, 10)).await;
+    }
+    let first = ask(&shop.app, sell(1, &[(1, 2), (2, 1)])).await;
+    assert_eq!(placed(&first), Some(OrderId(1)));
+    let second = ask(&shop.app, keyed(sell(2, &[(1, 3)]), 2, "buy", 1)).await;
+    assert_eq!(placed(&second), Some(OrderId(2)));
+    let undo = cancel(OrderId(2), By::Staff(AccountId(1)));
+    ask(&shop.app, keyed(undo, 1, "undo", 2)).await;
+}
+
+/// SQL that breaks the database, SQL that mends it, and what must be found: check and difference.
+struct Damage {
+    harm: String,
+    mend: String,
+    found: Vec<(&'static str, &'static str)>,
+}
+
+fn damages(engine: Engine) -> Vec<Damage> {
+    let mut damages = damaged_stock(engine);
+    damages.extend(damaged_references());
+    damages.extend(damaged_orders(engine));
+    damages.extend(damaged_rest());
+    damages
+}
+
+fn damage(harm: &str, mend: &str, found: &[(&'static str, &'static str)]) -> Damage {
+    Damage { harm: harm.to_owned(), mend: mend.to_owned(), found: found.to_vec() }
+}
+
+/// What a level says of itself, changed without its ledger.
+fn level(column: &str, wrong: i64, right: i64, found: (&'static str, &'static str)) -> Damage {
+    let set = |value| format!("update stock_level set {column} = {value} where id = 1");
+    damage(&set(wrong), &set(right), &[found])
+}
+
+/// One cell of a movement of level 1.
+fn movement(
+    number: i64,
+    column: &str,
+    wrong: &str,
+    right: &str,
+    found: &[(&'static str, &'static str)],
+) -> Damage {
+    let set = |value: &str| {
+        format!(
+            "update stock_movement set {column} = {value} where level_id = 1 and number = {number}"
+        )
+    };
+    damage(&set(wrong), &set(right), found)
+}
+
+fn damaged_stock(engine: Engine) -> Vec<Damage> {
+    let ledgers = "levels equal their ledgers";
+    let numbers = "ledgers are numbered without gaps";
+    let unchecked = match engine {
+        Engine::Sqlite => "pragma ignore_check_constraints = on",
+        Engine::Postgres => "alter table stock_level drop constraint stock_level_reserved_check",
+    };
+    let checked = match engine {
+        Engine::Sqlite => "pragma ignore_check_constraints = off",
+        Engine::Postgres => "select 1",
+    };
+    vec![
+        level("on_hand", 11, 10, (ledgers, "level 1: on_hand 11, ledger says 10")),
+        movement(1, "on_hand_delta", "9", "10", &[(ledgers, "level 1: on_hand 10, ledger says 9")]),
+        level("movements", 5, 4, (numbers, "level 1: 5 movements, ledger has 4 numbered 1 to 4")),
+        damage(
+            "update stock_movement set number = 5 where level_id = 1 and number = 4",
+            "update stock_movement set number = 4 where level_id = 1 and number = 5",
+            &[(numbers, "level 1: 4 movements, ledger has 4 numbered 1 to 5")],
+        ),
+        damage(
+            &format!(
+                "{unchecked};
+                update stock_level set on_hand = 1 where id = 1;
+                update stock_movement set on_hand_delta = 1 where level_id = 1 and number = 1"
+            ),
+            &format!(
+                "update stock_level set on_hand = 10 where id = 1;
+                update stock_movement set on_hand_delta = 10 where level_id = 1 and number = 1;
+                {checked}"
+            ),
+            &[("levels hold what they promise", "level 1: on_hand 1, reserved 2")],
+        ),
+        damage(
+            "update stock_level set reserved = 3 where id = 1;
+            update stock_movement set reserved_delta = 1 where level_id = 1 and number = 1",
+            "update stock_level set reserved = 2 where id = 1;
+            update stock_movement set reserved_delta = 0 where level_id = 1 and number = 1",
+            &[("reserved stock is that of standing orders", "level 1: reserved 3, orders hold 2")],
+        ),
+    ]
+}
+
+fn damaged_references() -> Vec<Damage> {
+    let movements = "movements refer to what exists";
+    let allocations = "allocations refer to lines and levels";
+    vec![
+        movement(1, "actor_id", "77", "1", &[(movements, "movement 1 of level 1: no account 77")]),
+        movement(1, "order_id", "99", "null", &[(movements, "movement 1 of level 1: no order 99")]),
+        damage(
+            "update stock_movement set level_id = 99 where level_id = 1 and number = 1",
+            "update stock_movement set level_id = 1 where level_id = 99",
+            &[
+                ("levels equal their ledgers", "level 1: on_hand 10, ledger says 0"),
+                (
+                    "ledgers are numbered without gaps",
+                    "level 1: 4 movements, ledger has 3 numbered 2 to 4",
+                ),
+                (movements, "movement 1 of level 99: no such level"),
+            ],
+        ),
+        damage(
+            "update orders set account_id = 77 where id = 1",
+            "update orders set account_id = 1 where id = 1",
+            &[("orders refer to accounts", "order 1: no account 77")],
+        ),
+        damage(
+            "update order_line set variant_id = 99 where order_id = 1 and line_no = 2",
+            "update order_line set variant_id = 2 where order_id = 1 and line_no = 2",
+            &[
+                ("lines refer to orders and variants", "line 2 of order 1: no variant 99"),
+                (allocations, "allocation of line 2 of order 1: level 2 is of variant 2, not 99"),
+            ],
+        ),
+        damage(
+            "update stock_level set variant_id = 3 where id = 2",
+            "update stock_level set variant_id = 2 where id = 2",
+            &[(allocations, "allocation of line 2 of order 1: level 2 is of variant 3, not 2")],
+        ),
+    ]
+}
+
+fn damaged_orders(engine: Engine) -> Vec<Damage> {
+    let time = match engine {
+        Engine::Sqlite => "1",
+        Engine::Postgres => "'2026-01-01T00:00:00Z'",
+    };
+    let (taken, given) = ("orders take each allocation once", "cancelled orders give back once");
+    vec![
+        damage(
+            &format!(
+                "insert into orders (id, account_id, status, currency, total_minor, placed_at)
+                    values (3, 1, 'placed', 'EUR', 0, {time});
+                insert into outbox (id, at, topic, entity, entity_id, payload)
+                    values (9000, {time}, 'order.placed', 'order', 3, '{{}}')"
+            ),
+            "delete from orders where id = 3; delete from outbox where id = 9000",
+            &[("orders have lines, numbered from 1", "order 3: 0 lines, the last is number 0")],
+        ),
+        damage(
+            "update orders set total_minor = 3001 where id = 1",
+            "update orders set total_minor = 3000 where id = 1",
+            &[("totals equal their lines", "order 1: total 3001, lines add up to 3000")],
+        ),
+        damage(
+            "update order_line set quantity = 3 where order_id = 1 and line_no = 1;
+            update orders set total_minor = 4000 where id = 1",
+            "update order_line set quantity = 2 where order_id = 1 and line_no = 1;
+            update orders set total_minor = 3000 where id = 1",
+            &[("lines are allocated in full", "line 1 of order 1: quantity 3, allocated 2")],
+        ),
+        movement(
+            2,
+            "order_id",
+            "2",
+            "1",
+            &[
+                (taken, "order 1 at level 1: allocated 2, 0 movements took 0"),
+                (taken, "order 2 at level 1: allocated 3, 2 movements took 5"),
+            ],
+        ),
+        movement(
+            4,
+            "order_id",
+            "1",
+            "2",
+            &[
+                (given, "order 1 at level 1: to give back 0, 1 movements gave 3"),
+                (given, "order 2 at level 1: to give back 3, 0 movements gave 0"),
+            ],
+        ),
+        damage(
+            "update orders set cancelled_at = null where id = 2",
+            "update orders set cancelled_at = placed_at where id = 2",
+            &[(
+                "only cancelled orders have a time of it",
+                "order 2: cancelled without a time of cancellation",
+            )],
+        ),
+        damage(
+            "update outbox set topic = 'lost' where topic = 'order.placed' and entity_id = 1",
+            "update outbox set topic = 'order.placed' where topic = 'lost'",
+            &[(
+                "orders are announced once",
+                "order 1: placed 1 times, announced 0; cancelled 0 times, announced 0",
+            )],
+        ),
+    ]
+}
+
+fn damaged_rest() -> Vec<Damage> {
+    let keys = "keys lead to the account's own outcome";
+    let key = |column: &str, wrong: i64, right: i64, found| {
+        let set = |value| format!("update idempotency set {column} = {value} where key = 'buy'");
+        damage(&set(wrong), &set(right), &[(keys, found)])
+    };
+    vec![
+        key("account_id", 1, 2, "key buy of account 1: order 2 is of account 2"),
+        key("order_id", 99, 2, "key buy of account 2: no order 99"),
+        damage(
+            "update idempotency set order_id = 1 where key = 'undo'",
+            "update idempotency set order_id = 2 where key = 'undo'",
+            &[(keys, "key undo of account 1: order 1 was not cancelled")],
+        ),
+        damage(
+            "update variant set is_default = false where id = 3",
+            "update variant set is_default = true where id = 3",
+            &[("products have one default variant", "product 3: 0 default variants")],
+        ),
+        damage(
+            "update product set search_text = '' where id = 3",
+            "update product set search_text = 'title 3' where id = 3",
+            &[("products can be searched", "product 3: search_text is empty")],
+        ),
+        damage(
+            "update id_sequence set next = 2 where name = 'orders'",
+            "update id_sequence set next = 1001 where name = 'orders'",
+            &[("ids are below their sequences", "sequence orders: next is 2, but id 2 is taken")],
+        ),
+    ]
+}
