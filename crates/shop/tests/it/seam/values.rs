@@ -181,6 +181,22 @@ on_both_engines! {
         }
     }
 
+    async fn moments_are_cut_to_the_microsecond(shop: TestShop) {
+        let db = &shop.app.db;
+        table(db).await;
+        for (id, nanos) in [(1_i64, 1_999_i128), (2, -1_999), (3, 1_000), (4, -1), (5, 1_501)] {
+            let at = Timestamp::from_nanosecond(nanos).expect("a moment");
+            let insert = move || {
+                let mut sql = Composer::new("insert into kept (id, at) values (");
+                sql.bind(id).push(", ").bind(at).push(")");
+                vec![sql.finish()]
+            };
+            db.transact(Run::storing(insert)).await.expect("stored");
+        }
+        let micros = |row: &Row<'_>| Ok(row.get::<Timestamp>(6)?.as_microsecond());
+        assert_eq!(db.read(select(), micros).await.expect("read"), [1, -1, 1, 0, 1]);
+    }
+
     async fn lists_find_their_members(shop: TestShop) {
         let db = &shop.app.db;
         table(db).await;
