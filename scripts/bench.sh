@@ -4,6 +4,7 @@
 # With RUNOUT_BENCH_POSTGRES_URL set that server is measured instead. Arguments go to the bench.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+ensure_cargo
 ensure_packages cc wrk initdb pgbench
 cargo build --release --locked --bin runout --bin runout-sim
 

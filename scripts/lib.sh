@@ -8,8 +8,10 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
 cd "$ROOT"
+# Where cargo builds, as an absolute path, because the scripts change folders.
+# shellcheck disable=SC2034
+TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 
 say() { printf '== %s\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -110,9 +112,13 @@ install_as_root() {
   return $status
 }
 
+ensure_cargo() {
+  command -v cargo >/dev/null || fail "no Rust toolchain: install rustup, then run this again"
+}
+
 # Components of the Rust toolchain ("rustfmt", "clippy"); rustup adds them where it is in charge.
 ensure_rust_components() {
-  command -v cargo >/dev/null || fail "no Rust toolchain: install rustup, then run this again"
+  ensure_cargo
   local component probe
   for component in "$@"; do
     probe=${component/rustfmt/fmt}

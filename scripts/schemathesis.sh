@@ -2,6 +2,7 @@
 # Tests a running server against its own OpenAPI document with generated requests, good and bad:
 # no server error, nothing answered that is not documented. Fails on any finding, on a panic in the
 # server's log, and when the run locked itself out (then it would only have tested refusals).
+# RUNOUT_BINARY names another binary than the debug build.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # Bounds of the run: requests per operation and phase, and seconds after which it is cut off.
@@ -69,9 +70,9 @@ token_status() {
 # Runs schemathesis with token $1, in the temporary folder, where it may leave its files.
 run_checks() {
   (cd "$TEMP_DIR" && timeout --kill-after 10 "$SECONDS_MAX" \
-    "$VENV/bin/schemathesis" --no-color run "$BASE/api/v1/openapi.json" --header "Authorization: Bearer $1" --checks "$CHECKS" \
-    --max-examples "$MAX_EXAMPLES" --seed "$SEED" --generation-deterministic \
-    --generation-database none --request-timeout 10 --workers 2 </dev/null)
+    "$VENV/bin/schemathesis" --no-color run "$BASE/api/v1/openapi.json" \
+    --header "Authorization: Bearer $1" --checks "$CHECKS" --max-examples "$MAX_EXAMPLES" \
+    --seed "$SEED" --generation-database none --request-timeout 10 --workers 2 </dev/null)
 }
 
 check_after() {
@@ -90,8 +91,11 @@ check_after() {
 
 ensure_packages cc curl python3 python-venv
 prepare_venv
-cargo build --locked --bin runout
-RUNOUT=${RUNOUT_BINARY:-$TARGET_DIR/debug/runout}
+RUNOUT=${RUNOUT_BINARY:-}
+if [ -z "$RUNOUT" ]; then
+  cargo build --locked --bin runout
+  RUNOUT=$TARGET_DIR/debug/runout
+fi
 make_temp_dir
 export DATABASE_URL=sqlite://$TEMP_DIR/shop.db
 
@@ -110,5 +114,6 @@ check_after "$token"
 case $status in
   0) say "schemathesis: nothing found" ;;
   124 | 137) fail "schemathesis did not end within $SECONDS_MAX s" ;;
-  *) fail "schemathesis found something (above; exit status $status)" ;;
+  1) fail "schemathesis found something: its report stands above" ;;
+  *) fail "schemathesis could not run (exit status $status): see above" ;;
 esac

@@ -58,7 +58,7 @@ warn_only_sqlite() {
   printf '%s\n' "" "!!  RUNOUT_TEST_ONLY_SQLITE=1: PostgreSQL is NOT being tested." "" >&2
 }
 
-ensure_rust_components
+ensure_cargo
 ensure_packages cc curl python3 python-venv
 make_temp_dir
 LOG=$TEMP_DIR/rust.log

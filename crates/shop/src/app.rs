@@ -10,11 +10,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 use runout_core::money::Currency;
 
-use crate::accounts::{self, Accounts};
+use crate::accounts::{self, Accounts, TokenSecurity};
 use crate::platform::clock::Clock;
 use crate::platform::responses;
 use crate::stock::{self, Limits, StockWriter};
-use crate::{orders, platform, verify};
+use crate::{catalog, orders, platform, pricing, verify};
 
 /// Ids of hot sequences taken from the database at a time.
 const ID_BLOCK: i64 = 1_000;
@@ -83,7 +83,10 @@ impl Deref for App {
 
 /// The document's frame; paths come from the capabilities' routers.
 #[derive(OpenApi)]
-#[openapi(info(title = "Runout", description = "Sells things that run out, never one too many."))]
+#[openapi(
+    info(title = "Runout", description = "Sells things that run out, never one too many."),
+    modifiers(&TokenSecurity)
+)]
 struct Document;
 
 /// Every route with its description. Each capability adds its router here.
@@ -91,7 +94,12 @@ pub fn routes() -> OpenApiRouter<App> {
     let mut document = Document::openapi();
     let (name, schema) = responses::problem_schema();
     document.components.get_or_insert_default().schemas.insert(name, schema);
-    OpenApiRouter::with_openapi(document).merge(stock::router()).merge(orders::router())
+    OpenApiRouter::with_openapi(document)
+        .merge(accounts::router())
+        .merge(catalog::router())
+        .merge(pricing::router())
+        .merge(stock::router())
+        .merge(orders::router())
 }
 
 /// The whole service: routes and layers.
@@ -109,6 +117,8 @@ pub fn statements() -> Vec<&'static Sql> {
         stock::statements(),
         orders::statements(),
         verify::queries::STATEMENTS.to_vec(),
+        catalog::statements(),
+        pricing::statements(),
     ]
     .concat()
 }

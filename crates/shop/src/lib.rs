@@ -2,8 +2,10 @@
 
 pub mod accounts;
 pub mod app;
+pub mod catalog;
 pub mod orders;
 pub mod platform;
+pub mod pricing;
 pub mod stock;
 pub mod verify;
 

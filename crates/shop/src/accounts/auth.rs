@@ -1,6 +1,6 @@
 //! Who is asking: tokens, their cache, and the extractors that handlers name their actor with.
 //!
-//! Verified tokens are remembered for [`CACHED_MAX`], under the token's SHA-256 and never the token.
+//! Verified tokens are remembered for [`CACHED_MAX`], under the token's SHA-256, never the token.
 //! Each entry carries the epoch that was read before its database read. Whatever may end a token
 //! (revocation, deactivation, another role or password) moves the epoch on after its commit, which
 //! makes every earlier entry worthless, those of lookups in flight included.
@@ -17,10 +17,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use moka::sync::Cache;
-use runout_store::{Error, Statement, statements};
+use runout_store::{Error, Statement};
 use sha2::{Digest, Sha256};
+use utoipa::Modify;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::Role;
+use super::queries::TOKEN;
 use crate::App;
 use crate::platform::problem::Problem;
 use crate::platform::rate::bearer_token;
@@ -34,12 +38,6 @@ const TOKENS_MAX: u64 = 100_000;
 const TOKEN_PREFIX: &str = "rt_";
 /// Random bytes of a token.
 const TOKEN_BYTES: usize = 32;
-
-statements! {
-    TOKEN = "select t.id, t.expires_at, a.id, a.username, a.role
-        from token t join account a on a.id = t.account_id
-        where t.hash = $1 and t.revoked_at is null and a.active";
-}
 
 /// An authenticated, active account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +146,17 @@ impl TokenCache {
 /// The database's.
 pub async fn identify(app: &App, token: &[u8]) -> Result<Option<Arc<Identity>>, Error> {
     app.accounts.tokens.identify(app, token).await
+}
+
+/// Describes the token in the API's document, as the security scheme `token`.
+pub struct TokenSecurity;
+
+impl Modify for TokenSecurity {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme("token", scheme);
+    }
 }
 
 /// Whoever asks, known or not. A token that does not work is refused rather than ignored.

@@ -1,23 +1,14 @@
 //! Changes of accounts: who may make which, and what they leave in the outbox and the audit.
 
-use runout_store::{Error, Rows, Statement, Value, statements};
+use runout_store::{Error, Rows, Statement, Value};
 use serde_json::{Map, json};
 
-use super::password::PasswordError;
+use super::password::{PasswordError, UNUSABLE};
+use super::sql::{INSERT_ACCOUNT, NAMESAKES};
 use super::{Account, Identity, Role, rules};
 use crate::App;
 use crate::platform::command::{Caller, Changes, Command, Decision, Key, Outcome, next_ids};
 use crate::platform::etag::IfMatch;
-
-statements! {
-    /// Accounts that a name or an address would be mistaken for. Either may be empty.
-    NAMESAKES = "select id, username_key, email_key from account
-        where username_key in ($1, $2) or email_key in ($1, $2)";
-    INSERT_ACCOUNT = "insert into account (id, username, username_key, email, email_key, name, phone,
-            identity_document, birth_date, role, password_hash, active, version, created_at,
-            updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
-}
 
 /// Who makes a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +39,15 @@ impl Actor {
 
     pub(super) fn sets_roles(self) -> bool {
         matches!(self, Actor::System | Actor::Account { role: Role::Superuser, .. })
+    }
+
+    /// Who has lost a password gets another from somebody who stands above.
+    pub(super) fn may_reset_password_of(self, target: &Account) -> bool {
+        match self {
+            Actor::Nobody => false,
+            Actor::System => true,
+            Actor::Account { role, .. } => role > target.role,
+        }
     }
 
     /// Staff may change everybody but superusers, and everybody themselves.
@@ -136,7 +136,8 @@ pub type Changed = Result<Outcome<Account, AccountRefused>, AccountsError>;
 pub struct NewAccount {
     pub username: String,
     pub email: String,
-    pub password: String,
+    /// None: nobody can log in until staff set one.
+    pub password: Option<String>,
     pub name: String,
     pub phone: String,
     pub identity_document: Option<String>,
@@ -147,17 +148,33 @@ pub struct NewAccount {
 }
 
 impl NewAccount {
+    /// The rest, for an idempotency key's fingerprint: that is a fast hash and is stored, which a
+    /// password must never be.
+    pub(super) fn without_password(&self) -> impl serde::Serialize + '_ {
+        json!([
+            self.username,
+            self.email,
+            self.name,
+            self.phone,
+            self.identity_document,
+            self.birth_date,
+            self.role,
+        ])
+    }
+
     fn check(&self) -> Vec<Invalid> {
         let mut wrong = Vec::new();
         check(&mut wrong, "username", rules::username(&self.username));
         check(&mut wrong, "email", rules::email(&self.email));
-        check(&mut wrong, "password", rules::password(&self.password));
+        check_some(&mut wrong, "password", self.password.as_deref(), rules::password);
         check(&mut wrong, "name", rules::name(&self.name));
         check(&mut wrong, "phone", rules::phone(&self.phone));
         let document = self.identity_document.as_deref();
         check_some(&mut wrong, "identity_document", document, rules::identity_document);
         check_some(&mut wrong, "birth_date", self.birth_date.as_deref(), rules::birth_date);
-        if rules::password_is_own_name(&self.password, &self.username, &self.email) {
+        let own_name =
+            |password: &str| rules::password_is_own_name(password, &self.username, &self.email);
+        if self.password.as_deref().is_some_and(own_name) {
             let reason = "The password must not be the username or the e-mail address.";
             wrong.push(Invalid { field: "password", reason });
         }
@@ -198,8 +215,13 @@ pub async fn sign_up(app: &App, by: By, new: NewAccount) -> Changed {
     if new.role.is_some_and(|role| role != Role::Customer) && !by.actor.sets_roles() {
         return Ok(Outcome::Refused(AccountRefused::RoleForbidden));
     }
-    let passwords = &app.accounts.passwords;
-    let password_hash = passwords.hash(passwords.turn().await?, &new.password).await?;
+    let password_hash = match &new.password {
+        None => UNUSABLE.to_owned(),
+        Some(password) => {
+            let passwords = &app.accounts.passwords;
+            passwords.hash(passwords.turn().await?, password).await?
+        }
+    };
     taken(app.run(by.caller(), Create { new, password_hash }).await)
 }
 
@@ -216,7 +238,7 @@ pub async fn create_superuser(
     let new = NewAccount {
         username: username.to_owned(),
         email: email.to_owned(),
-        password: password.to_owned(),
+        password: Some(password.to_owned()),
         role: Some(Role::Superuser),
         ..NewAccount::default()
     };

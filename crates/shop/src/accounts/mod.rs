@@ -5,16 +5,20 @@
 //! - Passwords and tokens are stored as hashes only, and neither leaves again.
 //! - Usernames and e-mail addresses are unique whatever their case, and no name is another
 //!   account's address, so that either identifies one account at login.
-//! - A token works while its account is active and it is neither expired nor revoked. An end to that
-//!   holds on this node at once, on others within [`auth::CACHED_MAX`].
+//! - A token works while its account is active and it is neither expired nor revoked. An end to
+//!   that holds on this node at once, on others within [`auth::CACHED_MAX`].
 //! - Accounts are never deleted, and one superuser stays active.
 
+mod answers;
+mod api;
 pub mod auth;
 mod commands;
 pub mod password;
 pub mod queries;
 pub mod rules;
+mod sql;
 pub mod throttle;
+mod token_api;
 mod tokens;
 mod update;
 
@@ -22,8 +26,11 @@ use jiff::Timestamp;
 use runout_store::{Error, Row, Sql};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
 
-pub use auth::{Identity, MaybeIdentity, Staff, Superuser};
+use crate::App;
+
+pub use auth::{Identity, MaybeIdentity, Staff, Superuser, TokenSecurity};
 pub use commands::{
     AccountRefused, AccountsError, Actor, By, Changed, Invalid, NewAccount, SuperuserError,
     create_superuser, sign_up,
@@ -81,8 +88,9 @@ pub struct Account {
     pub email: String,
     pub name: String,
     pub phone: String,
+    #[schema(required = true)]
     pub identity_document: Option<String>,
-    #[schema(format = Date)]
+    #[schema(required = true, format = Date)]
     pub birth_date: Option<String>,
     pub role: Role,
     pub active: bool,
@@ -121,14 +129,12 @@ impl Accounts {
     }
 }
 
+/// The routes of accounts and tokens, under `/api/v1`.
+pub fn router() -> OpenApiRouter<App> {
+    api::router().merge(token_api::router())
+}
+
 /// Every statement of this capability.
 pub fn statements() -> Vec<&'static Sql> {
-    [
-        auth::STATEMENTS,
-        commands::STATEMENTS,
-        queries::STATEMENTS,
-        tokens::STATEMENTS,
-        update::STATEMENTS,
-    ]
-    .concat()
+    [queries::STATEMENTS, sql::STATEMENTS].concat()
 }

@@ -19,6 +19,9 @@ pub const WAITING_MAX: usize = 64;
 /// When a request that found the queue full should come back.
 pub const RETRY_BUSY: Duration = Duration::from_secs(2);
 
+/// Stored instead of a hash when an account has no password: no password fits it.
+pub const UNUSABLE: &str = "!";
+
 /// What a password hash costs whoever computes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordCost {
@@ -123,7 +126,7 @@ impl Passwords {
         in_turn(turn, move || hash(&argon2, &password)).await
     }
 
-    /// Compares a password with a stored hash.
+    /// Compares a password with a stored hash. [`UNUSABLE`] costs as much and never fits.
     ///
     /// # Errors
     /// See [`PasswordError`]; a stored hash that cannot be read is one too.
@@ -134,6 +137,7 @@ impl Passwords {
         stored: &str,
     ) -> Result<Verdict, PasswordError> {
         let argon2 = self.argon2.clone();
+        let stored = if stored == UNUSABLE { &self.dummy } else { stored };
         let (password, stored) = (password.to_owned(), stored.to_owned());
         in_turn(turn, move || verify(&argon2, &password, &stored)).await
     }
@@ -226,6 +230,7 @@ mod tests {
         let cost = Params::try_from(&dummy).expect("params");
         assert_eq!((cost.m_cost(), cost.t_cost(), cost.p_cost()), (19_456, 2, 1));
         assert_eq!(verdict(&passwords, "anything", passwords.dummy()).await, Verdict::Wrong);
+        assert_eq!(verdict(&passwords, UNUSABLE, UNUSABLE).await, Verdict::Wrong);
     }
 
     #[tokio::test]

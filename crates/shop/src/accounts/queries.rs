@@ -1,12 +1,15 @@
 //! Reads of accounts and tokens.
 
 use jiff::Timestamp;
-use runout_store::{Error, Row, Statement, statements};
+use runout_store::{Composer, Error, Row, Statement, statements};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Account, Role, rules};
 use crate::App;
+use crate::platform::cursor::Key;
+use crate::platform::lookups::{Field, Kind};
+use crate::platform::page::{ListRequest, Page, Resource};
 
 statements! {
     ACCOUNT = "select id, username, email, name, phone, identity_document, birth_date, role,
@@ -17,6 +20,10 @@ statements! {
         where username_key = $1 or email_key = $1
         order by case when username_key = $1 then 0 else 1 end limit 1";
     PASSWORD_HASH = "select password_hash from account where id = $1";
+    /// A token that works, as far as the database tells, and whose it is.
+    TOKEN = "select t.id, t.expires_at, a.id, a.username, a.role
+        from token t join account a on a.id = t.account_id
+        where t.hash = $1 and t.revoked_at is null and a.active";
     TOKENS = "select id, label, created_at, expires_at from token
         where account_id = $1 and revoked_at is null and expires_at > $2
         order by id desc limit $3";
@@ -46,6 +53,49 @@ pub(super) fn read_account(row: &Row<'_>) -> Result<Account, Error> {
 /// The database's.
 pub async fn account(app: &App, id: i64) -> Result<Option<Account>, Error> {
     app.db.read_one(Statement::new(&ACCOUNT, vec![id.into()]), read_account).await
+}
+
+/// The list of accounts.
+pub static ACCOUNTS: Resource = Resource {
+    name: "accounts",
+    fields: &[
+        Field::new("id", "a.id", Kind::Id),
+        Field::new("username", "a.username", Kind::Text).sortable(),
+        Field::new("email", "a.email", Kind::Text),
+        Field::new("name", "a.name", Kind::Text),
+        Field::new("phone", "a.phone", Kind::Text),
+        Field::new("identity_document", "a.identity_document", Kind::Text).nullable(),
+        Field::new("birth_date", "a.birth_date", Kind::Date).nullable(),
+        Field::new("role", "a.role", Kind::Choice(&["customer", "staff", "superuser"])),
+        Field::new("active", "a.active", Kind::Bool),
+        Field::new("created_at", "a.created_at", Kind::Time).sortable(),
+    ],
+    id_sql: "a.id",
+    default_sort: "id",
+    extras: &[],
+};
+
+/// A page of the accounts, as asked for of [`ACCOUNTS`].
+///
+/// # Errors
+/// The database's.
+pub async fn accounts(app: &App, request: &ListRequest) -> Result<Page<Account>, Error> {
+    let mut sql = Composer::new(
+        "select a.id, a.username, a.email, a.name, a.phone, a.identity_document, a.birth_date,
+            a.role, a.active, a.version, a.created_at, a.updated_at
+        from account a where 1 = 1",
+    );
+    request.compose(&mut sql);
+    // Filters have no indexes: people look for a customer now and then.
+    let rows = app.db.read(sql.finish().heavy(), read_account).await?;
+    Ok(request.page(rows, |account, field| {
+        let key = match field {
+            "username" => Key::of(account.username.as_str()),
+            "created_at" => Key::of(account.created_at),
+            _ => Key::Null,
+        };
+        (account.id, key)
+    }))
 }
 
 /// What a login is checked against.

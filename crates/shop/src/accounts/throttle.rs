@@ -1,9 +1,9 @@
 //! The login throttle: counts wrong passwords per account and network, and per network.
 //!
-//! The account's own budget is kept per network, so that an attacker elsewhere cannot lock the owner
-//! out. Only failures count: an attempt takes from both budgets before the password is checked and
-//! gets it back if the password was right, so that attempts made at the same time count as well.
-//! Memory is bounded; the least recently tried are forgotten first.
+//! The account's own budget is kept per network, so that an attacker elsewhere cannot lock the
+//! owner out. Only failures count: an attempt takes from both budgets before the password is
+//! checked and gets it back if the password was right, so that attempts made at the same time count
+//! as well. Memory is bounded; the least recently tried are forgotten first.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ pub struct Throttle {
     budgets: Cache<Key, FullAt>,
 }
 
-/// An attempt that may go on. Give it back with [`Attempt::succeeded`]; else it counts as a failure.
+/// An attempt that may go on. It counts as a failure unless [`Attempt::succeeded`] gives it back.
 pub struct Attempt([(FullAt, Budget); 2]);
 
 impl Default for Throttle {

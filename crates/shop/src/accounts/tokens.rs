@@ -5,15 +5,16 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use runout_store::{Error, Rows, Statement, statements};
+use runout_store::{Error, Rows, Statement};
 use serde::Serialize;
 use serde_json::json;
 
 use super::auth::{new_token, token_hash};
 use super::commands::only_id;
 use super::password::{PasswordError, Verdict};
+use super::sql::{INSERT_TOKEN, LIVE_TOKEN, LOCK_ACCOUNT, PRUNE_TOKENS, REHASH, REVOKE};
 use super::throttle::Subject;
-use super::update::{LOCK_ACCOUNT, locked, run_and_forget};
+use super::update::{locked, run_and_forget};
 use super::{AccountsError, Actor, By, Identity, queries, rules};
 use crate::App;
 use crate::platform::command::{Changes, Command, Decision, Outcome, next_ids};
@@ -22,22 +23,6 @@ use crate::platform::command::{Changes, Command, Decision, Outcome, next_ids};
 pub(super) const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Tokens of one account that work at the same time; a new one ends the oldest.
 pub(super) const TOKENS_PER_ACCOUNT_MAX: i64 = 200;
-
-statements! {
-    INSERT_TOKEN = "insert into token (id, account_id, hash, label, created_at, expires_at)
-        values ($1, $2, $3, $4, $5, $6)";
-    /// Dead tokens, and the oldest of too many.
-    PRUNE_TOKENS = "delete from token where account_id = $1 and (
-        revoked_at is not null or expires_at <= $2 or id not in (
-            select id from token
-            where account_id = $1 and revoked_at is null and expires_at > $2
-            order by id desc limit $3))";
-    REHASH = "update account set password_hash = $2 where id = $1";
-    REVOKE = "update token set revoked_at = $3
-        where account_id = $1 and id = $2 and revoked_at is null";
-    LIVE_TOKEN = "select id from token
-        where account_id = $1 and id = $2 and revoked_at is null";
-}
 
 /// What a person logs in with.
 #[derive(Clone, Copy)]

@@ -1,40 +1,18 @@
 //! Changes of existing accounts: their fields, their role, and whether they are active.
 
-use runout_store::{Error, Row, Rows, Statement, Value, statements};
+use runout_store::{Error, Row, Rows, Statement, Value};
 use serde_json::json;
 
 use super::commands::{
-    AccountRefused, Actor, By, Changed, Decided, Invalid, NAMESAKES, check, check_some, difference,
-    namesake, not_yet_born, taken,
+    AccountRefused, Actor, By, Changed, Decided, Invalid, check, check_some, difference, namesake,
+    not_yet_born, taken,
 };
 use super::queries::read_account;
+use super::sql::{LOCK_ACCOUNT, LOCK_SUPERUSERS, NAMESAKES, REVOKE_OTHERS, UPDATE_ACCOUNT};
 use super::{Account, AccountsError, Role, rules};
 use crate::App;
 use crate::platform::command::{Changes, Command, Decision, Outcome};
 use crate::platform::etag::IfMatch;
-
-statements! {
-    /// An account with its password's hash, locked.
-    LOCK_ACCOUNT = {
-        sqlite: "select id, username, email, name, phone, identity_document, birth_date, role,
-            active, version, created_at, updated_at, password_hash from account where id = $1",
-        postgres: "select id, username, email, name, phone, identity_document, birth_date, role,
-            active, version, created_at, updated_at, password_hash from account where id = $1
-            for update",
-    };
-    /// Locked, so that two superusers cannot deactivate each other at the same time.
-    LOCK_SUPERUSERS = {
-        sqlite: "select id from account where role = 'superuser' and active = 1 order by id",
-        postgres: "select id from account where role = 'superuser' and active order by id
-            for update",
-    };
-    UPDATE_ACCOUNT = "update account set email = $2, email_key = $3, name = $4, phone = $5,
-            identity_document = $6, birth_date = $7, role = $8, password_hash = $9, active = $10,
-            version = $11, updated_at = $12
-        where id = $1";
-    REVOKE_OTHERS = "update token set revoked_at = $3
-        where account_id = $1 and id <> $2 and revoked_at is null";
-}
 
 /// Runs a change that may end tokens, and then forgets the verified ones on this node. In a task of
 /// its own: a client that hangs up after the commit must not keep a dead token alive.
@@ -70,14 +48,15 @@ pub struct AccountPatch {
     pub password: Option<NewPassword>,
 }
 
-/// A new password, whose right to be set was checked with [`super::check_own_password`].
+/// A new password: one's own, or from somebody above who resets a lost one.
 #[derive(Clone)]
 pub struct NewPassword {
     pub password: String,
-    /// The stored hash that the current password was checked against.
-    pub checked_hash: String,
-    /// The only token that stays.
-    pub keep_token: i64,
+    /// The stored hash that one's current password was checked against, by
+    /// [`super::check_own_password`]; None to reset another account's.
+    pub checked_hash: Option<String>,
+    /// The only token that stays, if one does.
+    pub keep_token: Option<i64>,
 }
 
 impl AccountPatch {
@@ -230,8 +209,11 @@ impl Update {
             return Ok(Some(AccountRefused::RoleForbidden));
         }
         if let Some(new) = &self.patch.password {
-            if new.checked_hash != hash {
-                return Ok(Some(AccountRefused::WrongPassword));
+            match &new.checked_hash {
+                Some(checked) if checked == hash => {}
+                Some(_) => return Ok(Some(AccountRefused::WrongPassword)),
+                None if self.actor.may_reset_password_of(before) => {}
+                None => return Ok(Some(AccountRefused::Forbidden)),
             }
             if rules::password_is_own_name(&new.password, &after.username, &after.email) {
                 let reason = "The password must not be the username or the e-mail address.";
@@ -285,7 +267,7 @@ impl Command for Update {
         let mut audit = difference(Some(&before), &after);
         if let Some(new) = &self.patch.password {
             audit["password"] = json!(["(not recorded)", "(not recorded)"]);
-            revoke_others(changes, self.id, new.keep_token);
+            revoke_others(changes, self.id, new.keep_token.unwrap_or(NO_TOKEN));
         }
         store(changes, &mut after, self.new_hash.as_deref().unwrap_or(&hash));
         let payload = json!({"id": self.id, "version": after.version});

@@ -15,7 +15,7 @@ struct Line {
     #[garde(range(min = 1, max = 100))]
     quantity: u32,
     #[serde(default)]
-    #[garde(skip)]
+    #[garde(inner(length(max = 50)))]
     note: Option<String>,
 }
 

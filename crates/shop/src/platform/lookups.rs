@@ -1,8 +1,8 @@
 //! Django's lookups on declared fields: `artist=`, `release_year__gte=`, `style__in=a,b`.
 //!
-//! They come from a query string or from a JSON object (the predecessors' GET bodies). Only declared
-//! fields can be asked for, and only with lookups that fit their kind; the SQL is made of static
-//! text and bound values, each cast to its column's type on PostgreSQL.
+//! They come from a query string or from a JSON object (the predecessors' GET bodies). Only
+//! declared fields can be asked for, and only with lookups that fit their kind; the SQL is made of
+//! static text and bound values, each cast to its kind's widest type on PostgreSQL.
 
 use std::borrow::Cow;
 
@@ -159,7 +159,7 @@ impl Kind {
         }
     }
 
-    /// The cast that follows a bound value on PostgreSQL, so that a short column does not narrow it.
+    /// The cast that follows a bound value on PostgreSQL: a short column must not narrow it.
     pub(crate) const fn cast(self) -> &'static str {
         match self {
             Kind::Text | Kind::Choice(_) | Kind::Date => "::text",
@@ -237,8 +237,8 @@ impl Filters {
         self.add(field, test)
     }
 
-    /// Adds a filter from a JSON object. Numbers and texts are both read; `__in` takes an array, one
-    /// value or a text with commas; `null` asks for rows without a value.
+    /// Adds a filter from a JSON object. Numbers and texts are both read; `__in` takes an array,
+    /// one value or a text with commas; `null` asks for rows without a value.
     ///
     /// # Errors
     /// 400 `unknown_filter`, `invalid_filter` or `too_many_filters`.

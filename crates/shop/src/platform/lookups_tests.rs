@@ -172,7 +172,11 @@ proptest! {
     }
 
     #[test]
-    fn known_names_with_any_value_never_panic(at in 0..FIELDS.len(), suffix in 0..14usize, value in ".{0,30}") {
+    fn known_names_with_any_value_never_panic(
+        at in 0..FIELDS.len(),
+        suffix in 0..14usize,
+        value in ".{0,30}",
+    ) {
         let field = &FIELDS[at];
         let key = match field.kind.lookups().get(suffix) {
             Some(lookup) => format!("{}__{}", field.name, lookup.suffix()),

@@ -3,14 +3,23 @@
 //!
 //! Nothing here knows a product or an order. Every refusal is a [`problem::Problem`].
 
+pub mod answer;
 pub mod clock;
 pub mod command;
+pub mod config;
 pub mod cursor;
+pub mod docs;
 pub mod etag;
 pub mod extract;
+pub mod health;
+pub mod layers;
 pub mod lookups;
 pub mod page;
 pub mod problem;
 pub mod rate;
 pub mod request;
 pub mod responses;
+mod route_metrics;
+pub mod server;
+mod stall;
+pub mod telemetry;

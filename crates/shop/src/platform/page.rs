@@ -220,6 +220,12 @@ impl ListRequest {
             sql.push(" and ");
             self.compose_after(sql, after);
         }
+        self.compose_order(sql);
+        sql.push(" limit ").bind(i64::from(self.limit) + 1);
+    }
+
+    /// Appends the order alone: for a statement that joins more to the page's rows.
+    pub fn compose_order(&self, sql: &mut Composer) {
         let direction = if self.descending { " desc" } else { "" };
         sql.push(" order by ");
         if let Some(field) = self.sort {
@@ -227,7 +233,6 @@ impl ListRequest {
             sql.push(if field.nullable { " nulls last, " } else { ", " });
         }
         sql.push(self.resource.id_sql).push(direction);
-        sql.push(" limit ").bind(i64::from(self.limit) + 1);
     }
 
     fn compose_after(&self, sql: &mut Composer, after: &Cursor) {

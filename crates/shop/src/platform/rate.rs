@@ -48,6 +48,10 @@ pub struct RateLimits<C: Clock = DefaultClock> {
     policy: HeaderValue,
 }
 
+/// A token's keyed hash: the token itself is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenKey(u64);
+
 /// The answer for one request.
 #[derive(Debug)]
 pub enum Verdict {
@@ -94,9 +98,14 @@ impl<C: Clock + Clone> RateLimits<C> {
         Self { table, limiter, clock, hasher: RandomState::new(), quota, policy }
     }
 
+    /// The key under which a token is counted.
+    pub fn token_key(&self, token: &[u8]) -> TokenKey {
+        TokenKey(self.hasher.hash_one((0u8, token)))
+    }
+
     /// Counts a request of this token (if any) or network, and says whether it may pass.
-    pub fn check(&self, token: Option<&[u8]>, client: IpAddr) -> Verdict {
-        let token = token.map(|token| self.hasher.hash_one((0u8, token)));
+    pub fn check(&self, token: Option<TokenKey>, client: IpAddr) -> Verdict {
+        let token = token.map(|TokenKey(key)| key);
         let known = token.filter(|key| self.table.contains(*key));
         let key = known.unwrap_or_else(|| self.hasher.hash_one((1u8, network(client))));
         match self.limiter.check_key(&key) {
@@ -113,8 +122,8 @@ impl<C: Clock + Clone> RateLimits<C> {
     }
 
     /// Takes a token's own budget away: it turned out to be revoked or expired.
-    pub fn forget(&self, token: &[u8]) {
-        self.table.remove(self.hasher.hash_one((0u8, token)));
+    pub fn forget(&self, TokenKey(key): TokenKey) {
+        self.table.remove(key);
     }
 
     /// Adds the RateLimit fields.
@@ -253,18 +262,17 @@ mod tests {
     #[test]
     fn invented_tokens_cost_their_network_and_genuine_ones_do_not() {
         let (limits, _) = limits(1, 2);
-        let Verdict::Allowed { admission: Some(admission), remaining: 1 } =
-            limits.check(Some(b"real"), HOME)
-        else {
+        let check = |token: &str| limits.check(Some(limits.token_key(token.as_bytes())), HOME);
+        let Verdict::Allowed { admission: Some(admission), remaining: 1 } = check("real") else {
             panic!("an unknown token is allowed on its network's account")
         };
         admission.admit();
-        assert_eq!(remaining(&limits.check(Some(b"invented 1"), HOME)), Some(0));
-        assert_eq!(remaining(&limits.check(Some(b"invented 2"), HOME)), None);
-        assert_eq!(remaining(&limits.check(Some(b"real"), HOME)), Some(1));
-        assert_eq!(remaining(&limits.check(Some(b"real"), HOME)), Some(0));
-        limits.forget(b"real");
-        assert_eq!(remaining(&limits.check(Some(b"real"), HOME)), None);
+        assert_eq!(remaining(&check("invented 1")), Some(0));
+        assert_eq!(remaining(&check("invented 2")), None);
+        assert_eq!(remaining(&check("real")), Some(1));
+        assert_eq!(remaining(&check("real")), Some(0));
+        limits.forget(limits.token_key(b"real"));
+        assert_eq!(remaining(&check("real")), None);
     }
 
     #[test]

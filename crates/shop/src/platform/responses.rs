@@ -1,6 +1,7 @@
 //! The refusals that endpoints share, for the API's description.
 //!
-//! An endpoint names its success and one of these; schemathesis checks in CI that nothing else comes.
+//! An endpoint names its success and one of these; schemathesis checks in CI that nothing else
+//! comes.
 
 use std::collections::BTreeMap;
 

@@ -250,7 +250,7 @@ async fn levels(
     Ok(Json(queries::levels(&app.db, &list).await?))
 }
 
-/// Lists the ledger, newest first: every change of every level, with its cause.
+/// Lists the ledger: every change of every level, with its cause. Level by level, newest first.
 #[utoipa::path(
     get, path = "/api/v1/stock/movements", tag = "stock", params(ListParams),
     responses((status = 200, body = Page<MovementOut>), Read), security(("token" = [])),

@@ -4,15 +4,18 @@
 //! decides them in arrival order as one [`Batch`], commits once, and answers. Nothing is answered
 //! before the commit. While a batch commits the next one gathers: the busier, the larger the
 //! batches, the cheaper each decision.
+//!
+//! The task has a thread to itself: on the shared threads it would queue behind the very handlers
+//! that wait for it, and the database would idle meanwhile.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use runout_core::stock::{Asked, IdRanges, Outcome, Remembered};
 use runout_store::{Db, Error, Ids};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Decided, Need};
@@ -71,11 +74,14 @@ struct Pending {
 pub struct StockWriter {
     queue: mpsc::Sender<Pending>,
     stop: CancellationToken,
-    task: std::sync::Mutex<Option<JoinHandle<()>>>,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 impl StockWriter {
-    /// Starts the writer's task on the current runtime.
+    /// Starts the writer's thread.
+    ///
+    /// # Panics
+    /// When the operating system cannot start a thread.
     pub fn start(db: Db, clock: Clock, limits: Limits) -> Self {
         let (queue, arrivals) = mpsc::channel(limits.queue_max);
         let stop = CancellationToken::new();
@@ -85,8 +91,14 @@ impl StockWriter {
             events: Ids::new("outbox", EVENT_BLOCK),
         };
         let worker = Worker { db, clock, limits, ids };
-        let task = tokio::spawn(worker.run(arrivals, stop.clone()));
-        Self { queue, stop, task: std::sync::Mutex::new(Some(task)) }
+        let stopping = stop.clone();
+        let run = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime can be built").block_on(worker.run(arrivals, stopping));
+        };
+        let thread = std::thread::Builder::new().name("stock-writer".to_owned()).spawn(run);
+        let thread = thread.expect("the operating system can start one thread at start-up");
+        Self { queue, stop, thread: std::sync::Mutex::new(Some(thread)) }
     }
 
     /// Has a command decided, and waits for its commit. Dropping the future before the decision
@@ -116,12 +128,19 @@ impl StockWriter {
     /// Takes no more commands, decides those that wait, and gives unused ids back.
     pub async fn stop(&self) {
         self.stop.cancel();
-        let task = self.task.lock().expect("no holder of this lock can panic").take();
-        if let Some(task) = task
-            && let Err(error) = task.await
-        {
-            tracing::error!(%error, "the stock writer's task failed");
+        let thread = self.thread.lock().expect("no holder of this lock can panic").take();
+        let Some(thread) = thread else { return };
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the stock writer's thread failed");
         }
+    }
+}
+
+/// A writer that nobody stopped ends by itself, when its queue is dropped.
+impl Drop for StockWriter {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 

@@ -174,7 +174,8 @@ on_both_engines! {
                 rows.reverse();
                 rows.sort_by_key(|t| sort == "year" && t.year.is_none());
                 let wanted: Vec<i64> = rows.iter().map(|thing| thing.id).collect();
-                assert_eq!(ids(db, &format!("sort=-{sort}&limit={limit}")).await, wanted, "-{sort}");
+                let got = ids(db, &format!("sort=-{sort}&limit={limit}")).await;
+                assert_eq!(got, wanted, "-{sort}");
             }
         }
     }

@@ -2,8 +2,12 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod accounts;
+mod catalog;
 mod lists;
+mod logins;
+mod pricing;
 mod seam;
+mod search;
 mod stock_writer;
 mod support;
 mod verify;

@@ -45,9 +45,8 @@ impl Load {
     /// A script that makes every request beforehand, so that wrk itself costs the same for all.
     fn script(self) -> String {
         let path = self.path();
-        let order = |variant: i64| {
-            format!(r#"{{"lines":[{{"variant_id":{variant},"quantity":1}}]}}"#)
-        };
+        let order =
+            |variant: i64| format!(r#"{{"lines":[{{"variant_id":{variant},"quantity":1}}]}}"#);
         let post = |n: i64, variant: i64| {
             format!(
                 "requests[#requests + 1] = wrk.format('POST', '{path}', \

@@ -38,12 +38,13 @@ create index token_account on token (account_id, id);
 create table product (
     id bigint primary key,
     kind text not null constraint product_kind_check check (kind in ('disc', 'ticket', 'merch', 'other')),
-    title text not null,
-    artist text not null default '',
+    -- Ordered by bytes, as in SQLite, whatever the locale of the server is.
+    title text collate "C" not null,
+    artist text collate "C" not null default '',
     release_year bigint,
-    style text not null default '',
-    label text not null default '',
-    catalogue_number text not null default '',
+    style text collate "C" not null default '',
+    label text collate "C" not null default '',
+    catalogue_number text collate "C" not null default '',
     description text not null default '',
     attributes jsonb not null default '{}',
     enabled boolean not null,
@@ -52,7 +53,9 @@ create table product (
     import_key text unique,
     -- Title, artist, style and label, folded by the program: the same search on both engines.
     search_text text not null,
-    search tsvector not null generated always as (to_tsvector('simple', search_text)) stored,
+    -- Its words stand between single spaces: no parser of the server's locale is asked.
+    search tsvector not null generated always as
+        (array_to_tsvector(string_to_array(search_text, ' '))) stored,
     version bigint not null default 1,
     created_at timestamptz not null,
     updated_at timestamptz not null,
@@ -135,8 +138,6 @@ create table stock_movement (
     reason text,
     primary key (level_id, number)
 );
-
-create index stock_movement_at on stock_movement (at, level_id, number);
 
 create table orders (
     id bigint primary key,

@@ -58,7 +58,7 @@ create table product (
     deleted_at integer
 ) strict;
 create virtual table product_search using fts5 (
-    search_text, content = 'product', content_rowid = 'id', tokenize = 'unicode61', prefix = '2 3'
+    search_text, content = 'product', content_rowid = 'id', tokenize = 'ascii', prefix = '2 3'
 );
 create trigger product_search_insert after insert on product begin
     insert into product_search (rowid, search_text) values (new.id, new.search_text);
@@ -144,8 +144,6 @@ create table stock_movement (
     reason text,
     primary key (level_id, number)
 ) strict, without rowid;
-
-create index stock_movement_at on stock_movement (at, level_id, number);
 
 create table orders (
     id integer primary key,

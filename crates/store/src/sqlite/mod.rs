@@ -146,8 +146,8 @@ fn connect(path: &Path, reads_only: bool, durable: bool) -> Result<Connection> {
         // Pages of 4 KiB: the writer keeps its hot index pages, a reader its recent ones.
         connection.pragma_update(None, "cache_size", if reads_only { -8_192 } else { -65_536 })?;
         // A long log costs little to read and spares the hot pages from being copied back often.
-        connection.pragma_update(None, "wal_autocheckpoint", 8_192)?;
-        connection.pragma_update(None, "journal_size_limit", 67_108_864)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+        connection.pragma_update(None, "journal_size_limit", 134_217_728)?;
         connection.pragma_update(None, "query_only", reads_only)?;
         Ok(connection)
     };

@@ -2,7 +2,8 @@
 //!
 //! Jobs that have arrived are run together: one `begin immediate`, a savepoint per job, one commit
 //! (one fsync), and only then the answers. A job that fails rolls back to its savepoint and harms
-//! nobody else; a commit that fails fails everyone in the group, truthfully.
+//! nobody else; a commit that fails fails everyone in the group, truthfully. A job that is alone
+//! needs no savepoint, which would copy every page before its change (a sixth of a stock batch).
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -142,12 +143,15 @@ fn run(connection: &Connection, queue: &Receiver<Box<dyn Job>>) {
     let _best_effort = connection.execute_batch("pragma wal_checkpoint(truncate); pragma optimize");
 }
 
-fn commit_group(connection: &Connection, group: Vec<Box<dyn Job>>) {
+fn commit_group(connection: &Connection, mut group: Vec<Box<dyn Job>>) {
     if let Err(error) = execute(connection, "begin immediate") {
         // Another process holds the write lock: nothing has run, so every job may be tried again.
         let reason = error.to_string();
         fail(group, || Error::Conflict(reason.clone().into()));
         return;
+    }
+    if group.len() == 1 {
+        return commit_alone(connection, group.remove(0));
     }
     let mut done = Vec::with_capacity(group.len());
     let mut waiting = group.into_iter();
@@ -166,6 +170,23 @@ fn commit_group(connection: &Connection, group: Vec<Box<dyn Job>>) {
             return;
         }
     }
+    commit(connection, done);
+}
+
+fn commit_alone(connection: &Connection, mut job: Box<dyn Job>) {
+    if job.run(connection) && !connection.is_autocommit() {
+        return commit(connection, vec![job]);
+    }
+    let rolled_back = connection.is_autocommit();
+    let _nothing_open = execute(connection, "rollback");
+    job.answer(if rolled_back {
+        Err(Error::Unavailable("SQLite rolled the transaction back".into()))
+    } else {
+        Ok(())
+    });
+}
+
+fn commit(connection: &Connection, done: Vec<Box<dyn Job>>) {
     match execute(connection, "commit") {
         Ok(()) => done.into_iter().for_each(|job| job.answer(Ok(()))),
         Err(error) => {

@@ -109,9 +109,11 @@ impl Source {
     }
 }
 
-/// Files that hold only tests: below a `tests` or `benches` folder, or called `tests.rs`.
+/// Files that hold only tests: below a `tests` or `benches` folder, or called `tests.rs` or
+/// `something_tests.rs`.
 fn is_test_path(path: &str) -> bool {
-    path.split('/').any(|part| matches!(part, "tests" | "benches" | "tests.rs"))
+    let is_test = |part: &str| matches!(part, "tests" | "benches" | "tests.rs");
+    path.ends_with("_tests.rs") || path.split('/').any(is_test)
 }
 
 /// Lines with their numbers, from 1.
@@ -356,6 +358,7 @@ mod tests {
             ("crates/shop/tests/it/main.rs", true),
             ("crates/shop/src/orders/tests.rs", true),
             ("crates/shop/src/orders/tests/sell.rs", true),
+            ("crates/shop/src/platform/extract_tests.rs", true),
             ("crates/shop/src/contests.rs", false),
         ] {
             assert_eq!(is_test_path(path), expected, "{path}");

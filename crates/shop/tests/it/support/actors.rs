@@ -36,7 +36,7 @@ impl TestShop {
         let new = NewAccount {
             username: username.to_owned(),
             email: format!("{username}@example.com"),
-            password: PASSWORD.to_owned(),
+            password: Some(PASSWORD.to_owned()),
             role: Some(role),
             ..NewAccount::default()
         };

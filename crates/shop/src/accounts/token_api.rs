@@ -1,0 +1,159 @@
+//! `/api/v1/tokens`: logging in and out.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use garde::Validate;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::answers::not_stored;
+use super::queries::Token;
+use super::{Actor, By, Credentials, Identity, queries, rules};
+use crate::App;
+use crate::platform::answer::json;
+use crate::platform::extract::{PathId, Valid};
+use crate::platform::problem::{FieldError, Problem};
+use crate::platform::request::ClientIp;
+use crate::platform::responses::{Act, Read, Write};
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(log_in, tokens))
+        .routes(routes!(revoke_current))
+        .routes(routes!(revoke))
+}
+
+/// Username or e-mail address, and password.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewLogin {
+    /// The username; an e-mail address does as well.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = rules::EMAIL_CHARS_MAX)))]
+    #[schema(max_length = 254, example = "ana")]
+    username: Option<String>,
+    /// The e-mail address, instead of the username.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = rules::EMAIL_CHARS_MAX)))]
+    #[schema(max_length = 254)]
+    email: Option<String>,
+    #[garde(length(chars, max = rules::PASSWORD_CHARS_MAX))]
+    #[schema(max_length = 128, example = "nine blue herons")]
+    password: String,
+    /// What to call the token in the list.
+    #[serde(default)]
+    #[garde(custom(check_label))]
+    #[schema(max_length = 100, example = "phone")]
+    label: String,
+}
+
+fn check_label(text: &str, (): &()) -> garde::Result {
+    rules::label(text).map_err(garde::Error::new)
+}
+
+impl NewLogin {
+    fn identifier(&self) -> Result<&str, Problem> {
+        match (&self.username, &self.email) {
+            (Some(name), None) | (None, Some(name)) => Ok(name),
+            _ => {
+                let detail = "Give either a username or an e-mail address.";
+                Err(Problem::validation(vec![FieldError::new("/username", "missing", detail)]))
+            }
+        }
+    }
+}
+
+/// A token. It is shown this once.
+#[derive(Serialize, ToSchema)]
+struct IssuedToken {
+    #[schema(minimum = 1)]
+    id: i64,
+    /// Send it as `Authorization: Bearer <token>`.
+    #[schema(example = "rt_2vQx0S1W5k1mT8uYyq3bD7p9nJfLhRzC4aGdEeVtKoM")]
+    token: String,
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+}
+
+/// The tokens of an account.
+#[derive(Serialize, ToSchema)]
+struct Tokens {
+    items: Vec<Token>,
+    /// Always null: an account has few enough tokens for one page.
+    #[schema(required = true)]
+    next: Option<String>,
+}
+
+/// Logs in. The answer is the same for an unknown name, a wrong password and a deactivated account.
+#[utoipa::path(
+    post, path = "/api/v1/tokens", tag = "tokens", operation_id = "log_in",
+    request_body = NewLogin,
+    security(()),
+    responses(
+        (status = 201, body = IssuedToken),
+        Write,
+    )
+)]
+async fn log_in(
+    State(app): State<App>,
+    ClientIp(client): ClientIp,
+    Valid(body): Valid<NewLogin>,
+) -> Result<Response, Problem> {
+    let identifier = body.identifier()?;
+    let credentials = Credentials { identifier, password: &body.password, label: &body.label };
+    let login = super::login(&app, credentials, client).await?;
+    let issued =
+        IssuedToken { id: login.token_id, token: login.token, expires_at: login.expires_at };
+    Ok(not_stored(json(StatusCode::CREATED, &issued)))
+}
+
+/// The tokens of the account that asks, newest first, without their secrets.
+#[utoipa::path(
+    get, path = "/api/v1/tokens", tag = "tokens", operation_id = "tokens",
+    security(("token" = [])),
+    responses((status = 200, body = Tokens), Read)
+)]
+async fn tokens(State(app): State<App>, identity: Identity) -> Result<Response, Problem> {
+    let items = queries::tokens(&app, identity.account_id, identity.token_id).await?;
+    Ok(json(StatusCode::OK, &Tokens { items, next: None }))
+}
+
+/// Logs out: revokes the token that asks.
+#[utoipa::path(
+    delete, path = "/api/v1/tokens/current", tag = "tokens", operation_id = "log_out",
+    security(("token" = [])),
+    responses((status = 204, description = "The token is revoked"), Act)
+)]
+async fn revoke_current(State(app): State<App>, identity: Identity) -> Result<Response, Problem> {
+    let by = By::actor(Actor::from(&identity));
+    // Revoked by another request meanwhile: what was asked for holds.
+    let _revoked_now =
+        super::revoke_token(&app, by, identity.account_id, identity.token_id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Revokes a token of the account that asks.
+#[utoipa::path(
+    delete, path = "/api/v1/tokens/{id}", tag = "tokens", operation_id = "revoke_token",
+    params(("id" = i64, Path, minimum = 1)),
+    security(("token" = [])),
+    responses(
+        (status = 204, description = "The token is revoked"),
+        Act,
+    )
+)]
+async fn revoke(
+    State(app): State<App>,
+    identity: Identity,
+    PathId(id): PathId,
+) -> Result<Response, Problem> {
+    let by = By::actor(Actor::from(&identity));
+    match super::revoke_token(&app, by, identity.account_id, id).await? {
+        true => Ok(StatusCode::NO_CONTENT.into_response()),
+        false => Err(Problem::not_found("token")),
+    }
+}

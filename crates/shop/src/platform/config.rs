@@ -1,0 +1,493 @@
+//! The configuration: defaults, then `runout.toml`, then the environment, then flags.
+//!
+//! Every setting has a default that is safe to run with, and `runout.example.toml` shows them all.
+//! Unknown keys are refused, so that a typing error cannot switch a limit off.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use runout_core::money::Currency;
+use runout_store::DatabaseUrl;
+use serde::{Deserialize, Deserializer};
+
+use super::lookups::nearest;
+use super::rate::RateQuota;
+
+/// Where the file is looked for when neither a flag nor RUNOUT_CONFIG names one.
+pub const FILE_DEFAULT: &str = "runout.toml";
+
+/// Every setting, with units last in the names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// `sqlite://PATH` or `postgres://...`.
+    #[serde(deserialize_with = "from_text")]
+    pub database_url: DatabaseUrl,
+    /// The currency where a request names none (ISO 4217).
+    #[serde(deserialize_with = "from_text")]
+    pub currency: Currency,
+    /// Proxies whose X-Forwarded-For is believed.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<Network>,
+    pub http: Http,
+    pub rate_limit: RateLimit,
+    pub stock: Stock,
+    pub login: Login,
+    pub log: Log,
+}
+
+/// Limits of the server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Connections at a time; more wait to be accepted.
+    pub connections_max: NonZeroUsize,
+    /// A client must have sent a request's head within this time.
+    pub header_read_timeout_ms: u64,
+    /// A request must be answered within this time.
+    pub request_timeout_ms: u64,
+    /// After SIGTERM, requests under way get this much time.
+    pub shutdown_grace_ms: u64,
+    /// Bytes of a request's body.
+    pub body_bytes_max: usize,
+}
+
+/// Requests of one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimit {
+    pub per_second: NonZeroU32,
+    pub burst: NonZeroU32,
+}
+
+/// The stock writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stock {
+    /// Commands that may wait; more are refused with 503.
+    pub queue_max: NonZeroUsize,
+    /// Commands decided in one transaction.
+    pub batch_max: NonZeroUsize,
+    /// A command that waited longer is dropped undecided.
+    pub order_deadline_ms: u64,
+}
+
+/// Passwords and tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Login {
+    /// Attempts at one account from one network that may come at once.
+    pub account_burst: NonZeroU32,
+    /// Every so often, one more attempt at an account is allowed.
+    pub account_refill_ms: u64,
+    /// Attempts from one network at once, whatever the account.
+    pub network_burst: NonZeroU32,
+    /// Every so often, one more attempt from a network is allowed.
+    pub network_refill_ms: u64,
+    /// Passwords hashed at the same time; each takes 19 MiB.
+    pub hashing_slots: NonZeroUsize,
+    /// How long a token is valid.
+    pub token_lifetime_days: NonZeroU32,
+}
+
+/// What is written to standard error, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a list such as `info,runout_shop=debug`.
+    pub level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            database_url: "sqlite://data/runout.db".parse().expect("a well-formed URL"),
+            currency: "EUR".parse().expect("the euro is a currency"),
+            trusted_proxies: Vec::new(),
+            http: Http::default(),
+            rate_limit: RateLimit::default(),
+            stock: Stock::default(),
+            login: Login::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+const fn count(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).expect("defaults are not zero")
+}
+
+const fn count32(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("defaults are not zero")
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            connections_max: count(10_000),
+            header_read_timeout_ms: 10_000,
+            request_timeout_ms: 30_000,
+            shutdown_grace_ms: 20_000,
+            body_bytes_max: super::request::BODY_BYTES_MAX,
+        }
+    }
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { per_second: count32(1_000), burst: count32(5_000) }
+    }
+}
+
+impl Default for Stock {
+    fn default() -> Self {
+        Self { queue_max: count(10_000), batch_max: count(1_000), order_deadline_ms: 10_000 }
+    }
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self {
+            account_burst: count32(10),
+            account_refill_ms: 6_000,
+            network_burst: count32(100),
+            network_refill_ms: 1_000,
+            hashing_slots: count(2),
+            token_lifetime_days: count32(90),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+impl Http {
+    pub fn header_read_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_read_timeout_ms)
+    }
+
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+
+    pub fn shutdown_grace(&self) -> Duration {
+        Duration::from_millis(self.shutdown_grace_ms)
+    }
+}
+
+impl Stock {
+    pub fn order_deadline(&self) -> Duration {
+        Duration::from_millis(self.order_deadline_ms)
+    }
+}
+
+impl Login {
+    pub fn account_refill(&self) -> Duration {
+        Duration::from_millis(self.account_refill_ms)
+    }
+
+    pub fn network_refill(&self) -> Duration {
+        Duration::from_millis(self.network_refill_ms)
+    }
+
+    pub fn token_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.token_lifetime_days.get()) * 24 * 60 * 60)
+    }
+}
+
+impl From<RateLimit> for RateQuota {
+    fn from(limit: RateLimit) -> Self {
+        Self { per_second: limit.per_second, burst: limit.burst }
+    }
+}
+
+fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|error| serde::de::Error::custom(format!("{text:?}: {error}")))
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+/// A network: `10.0.0.0/8`, `2001:db8::/32`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix_bits: u8,
+}
+
+impl Network {
+    /// True if the address is in the network. IPv4 addresses in IPv6 clothes count as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let differing = u64::from(own.to_bits() ^ other.to_bits());
+                differing >> (32 - self.prefix_bits) == 0
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let differing = own.to_bits() ^ other.to_bits();
+                differing.checked_shr(128 - u32::from(self.prefix_bits)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no network: write 10.0.0.0/8 or one address");
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let bits_max = if address.is_ipv4() { 32 } else { 128 };
+        let prefix_bits = prefix.map_or(Ok(bits_max), str::parse).map_err(|_| wrong())?;
+        if prefix_bits > bits_max {
+            return Err(wrong());
+        }
+        Ok(Self { address, prefix_bits })
+    }
+}
+
+/// Flags that set the configuration; each also has its environment variable.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ConfigArgs {
+    /// The configuration file [default: runout.toml, if there is one]
+    #[arg(long, global = true, env = "RUNOUT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where to listen [default: 127.0.0.1:8000]
+    #[arg(long, global = true, env = "RUNOUT_LISTEN", value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// sqlite://PATH or postgres://... [default: sqlite://data/runout.db]
+    #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<DatabaseUrl>,
+    /// The currency where a request names none [default: EUR]
+    #[arg(long, global = true, env = "RUNOUT_CURRENCY", value_name = "CODE")]
+    pub currency: Option<Currency>,
+    /// A proxy whose X-Forwarded-For is believed; may be repeated
+    #[arg(long, global = true, env = "RUNOUT_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxy: Vec<Network>,
+    /// Requests per second of one client [default: 1000]
+    #[arg(long, global = true, env = "RUNOUT_RATE_LIMIT_PER_SECOND", value_name = "NUMBER")]
+    pub rate_limit_per_second: Option<NonZeroU32>,
+    /// Requests of one client at once [default: 5000]
+    #[arg(long, global = true, env = "RUNOUT_RATE_LIMIT_BURST", value_name = "NUMBER")]
+    pub rate_limit_burst: Option<NonZeroU32>,
+    /// How the log is written [default: text]
+    #[arg(long, global = true, env = "RUNOUT_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// How much is logged: error, warn, info, debug, trace [default: info]
+    #[arg(long, global = true, env = "RUNOUT_LOG", value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+/// Why there is no configuration: one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}: {reason}")]
+pub struct ConfigError {
+    file: String,
+    reason: String,
+}
+
+impl Config {
+    /// Reads the file, if there is one, and lays the environment and the flags over it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or says something that makes no sense.
+    pub fn load(args: &ConfigArgs) -> Result<Self, ConfigError> {
+        let mut config = match &args.config {
+            Some(path) => Self::read(path)?,
+            None if Path::new(FILE_DEFAULT).exists() => Self::read(Path::new(FILE_DEFAULT))?,
+            None => Self::default(),
+        };
+        config.overlay(args);
+        config
+            .check()
+            .map_err(|reason| ConfigError { file: "configuration".to_owned(), reason })?;
+        Ok(config)
+    }
+
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let error = |reason| ConfigError { file: path.display().to_string(), reason };
+        let text = std::fs::read_to_string(path).map_err(|cause| error(cause.to_string()))?;
+        Self::parse(&text).map_err(error)
+    }
+
+    /// Reads a file's text.
+    fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|cause| explain(&cause, text))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn overlay(&mut self, args: &ConfigArgs) {
+        fn set<T: Clone>(setting: &mut T, given: &Option<T>) {
+            if let Some(given) = given {
+                *setting = given.clone();
+            }
+        }
+        set(&mut self.listen, &args.listen);
+        set(&mut self.database_url, &args.database_url);
+        set(&mut self.currency, &args.currency);
+        if !args.trusted_proxy.is_empty() {
+            self.trusted_proxies.clone_from(&args.trusted_proxy);
+        }
+        set(&mut self.rate_limit.per_second, &args.rate_limit_per_second);
+        set(&mut self.rate_limit.burst, &args.rate_limit_burst);
+        set(&mut self.log.format, &args.log_format);
+        set(&mut self.log.level, &args.log_level);
+    }
+
+    /// What types alone do not rule out.
+    fn check(&self) -> Result<(), String> {
+        for (name, value) in [
+            ("http.header_read_timeout_ms", self.http.header_read_timeout_ms),
+            ("http.request_timeout_ms", self.http.request_timeout_ms),
+            ("stock.order_deadline_ms", self.stock.order_deadline_ms),
+            ("login.account_refill_ms", self.login.account_refill_ms),
+            ("login.network_refill_ms", self.login.network_refill_ms),
+            ("http.body_bytes_max", self.http.body_bytes_max as u64),
+        ] {
+            if value == 0 {
+                return Err(format!("{name} must be at least 1"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// toml's error as one line, with the nearest key where a key is unknown.
+fn explain(error: &toml::de::Error, text: &str) -> String {
+    let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+    let message = error.message();
+    let mut names = message.split('`').skip(1).step_by(2);
+    match (message.starts_with("unknown field"), names.next()) {
+        (true, Some(key)) => match nearest(key, names.map(str::to_owned)) {
+            Some(known) => format!("line {line}: unknown key {key:?}; did you mean {known:?}?"),
+            None => format!("line {line}: unknown key {key:?}"),
+        },
+        _ => format!("line {line}: {}", message.replace('\n', " ")),
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix_bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../../runout.example.toml");
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: ConfigArgs,
+    }
+
+    #[test]
+    fn the_example_shows_every_default() {
+        assert_eq!(Config::parse(EXAMPLE).expect("valid"), Config::default());
+        // Every setting stands in the example: with its lines left out, keys are missing.
+        let shown: toml::Table = EXAMPLE.parse().expect("TOML");
+        for (table, keys) in
+            [("http", 5), ("rate_limit", 2), ("stock", 3), ("login", 6), ("log", 2)]
+        {
+            assert_eq!(shown[table].as_table().map(toml::Table::len), Some(keys), "{table}");
+        }
+        assert_eq!(shown.len(), 9);
+    }
+
+    #[test]
+    fn mistakes_are_told_in_one_line() {
+        for (text, wanted) in [
+            ("lissten = 1", "line 1: unknown key \"lissten\"; did you mean \"listen\"?"),
+            (
+                "\n[http]\nbody_byte_max = 1",
+                "line 3: unknown key \"body_byte_max\"; did you mean \"body_bytes_max\"?",
+            ),
+            ("currency = \"EURO\"", "\"EURO\": is not an ISO 4217 currency"),
+            ("[http]\nrequest_timeout_ms = 0", "http.request_timeout_ms must be at least 1"),
+            ("database_url = \"mysql://\"", "sqlite:// or postgres://"),
+            ("trusted_proxies = [\"10.0.0.0/33\"]", "is no network"),
+            ("[stock]\nbatch_max = 0", "line 2: invalid value"),
+            ("listen = ", "line 1: "),
+        ] {
+            let error = Config::parse(text).expect_err(text);
+            assert!(error.contains(wanted) && !error.contains('\n'), "{error}");
+        }
+        let path = Some(PathBuf::from("/nowhere/runout.toml"));
+        let error = Config::load(&ConfigArgs { config: path, ..ConfigArgs::default() });
+        assert!(error.expect_err("no file").to_string().starts_with("/nowhere/runout.toml: "));
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("runout.toml");
+        std::fs::write(&path, "listen = \"0.0.0.0:1\"\ncurrency = \"GBP\"\n").expect("written");
+        let flags = ["runout", "--listen", "[::1]:2", "--trusted-proxy", "10.0.0.1,fd00::/8"];
+        let mut args = Cli::try_parse_from(flags).expect("valid flags").config;
+        args.config = Some(path);
+        let config = Config::load(&args).expect("valid");
+        assert_eq!(config.listen, "[::1]:2".parse().expect("an address"));
+        assert_eq!(config.currency.code(), "GBP");
+        assert_eq!(config.http, Http::default());
+        assert_eq!(config.trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn networks_contain_their_addresses() {
+        for (network, address, inside) in [
+            ("10.0.0.0/8", "10.255.0.1", true),
+            ("10.0.0.0/8", "11.0.0.0", false),
+            ("10.0.0.1", "10.0.0.1", true),
+            ("10.0.0.1", "::ffff:10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.0", false),
+            ("0.0.0.0/0", "192.0.2.1", true),
+            ("0.0.0.0/0", "::1", false),
+            ("2001:db8::/32", "2001:db8:ffff::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("::/0", "fe80::1", true),
+            ("::1", "::1", true),
+        ] {
+            let network: Network = network.parse().expect("a network");
+            assert_eq!(network.contains(address.parse().expect("an address")), inside, "{network}");
+        }
+        for wrong in ["", "10.0.0.0/33", "::/129", "10.0.0.0/-1", "10.0.0.0/", "host", "1/2/3"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What is measured: each figure against another of the same run, medians of several rounds.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use clap::Args;
+use runout_store::{DatabaseUrl, Db, Engine};
+
+use super::report::{self, Line};
+use super::seed;
+use super::wrk::{self, Load, Run};
+
+/// How long a server may take to listen.
+const START_MAX: Duration = Duration::from_secs(20);
+
+#[derive(Args)]
+pub struct Options {
+    /// Rounds of every measurement; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds of one measurement.
+    #[arg(long, default_value_t = 6)]
+    seconds: u32,
+    /// Orders in the database for the figure at size.
+    #[arg(long, default_value_t = 5_000_000)]
+    orders: i64,
+    /// Products in the database for the list.
+    #[arg(long, default_value_t = 100_000)]
+    products: i64,
+    /// Only the engine or scenario whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// A PostgreSQL server of which databases can be made.
+    #[arg(long, env = "RUNOUT_BENCH_POSTGRES_URL")]
+    postgres: Option<String>,
+    #[arg(long, env = "RUNOUT_BENCH_PGBENCH", default_value = "pgbench")]
+    pgbench: PathBuf,
+    #[arg(long, default_value = "bench/results.md")]
+    results: PathBuf,
+}
+
+/// Runs what the options ask for, prints and writes the table.
+pub async fn run(options: Options) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut lines = Vec::new();
+    if wanted(&options, "sqlite") {
+        let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+        engine(&options, folder.path(), "SQLite", &url, 0.6, &mut lines).await?;
+    }
+    if wanted(&options, "postgres") {
+        let server = options.postgres.clone().context(
+            "there is no PostgreSQL to measure: run make bench, or set RUNOUT_BENCH_POSTGRES_URL",
+        )?;
+        let url = |name: &str| make_database(&server, name);
+        engine(&options, folder.path(), "PostgreSQL", &url, 0.35, &mut lines).await?;
+    }
+    let table = report::table(&lines);
+    println!("{table}");
+    if options.only.is_empty() {
+        report::write(&options.results, &table)?;
+    }
+    Ok(())
+}
+
+fn wanted(options: &Options, name: &str) -> bool {
+    options.only.is_empty() || options.only.contains(name)
+}
+
+async fn engine(
+    options: &Options,
+    folder: &Path,
+    name: &str,
+    url: &dyn Fn(&str) -> String,
+    asked: f64,
+    lines: &mut Vec<Line>,
+) -> Result<()> {
+    let bench = Bench { options, folder, name };
+    let empty = url("bench_empty");
+    let db = open(&empty).await?;
+    seed::shop(&db).await?;
+    let loads = [Load::NoopPost, Load::HotOrders, Load::SpreadOrders];
+    let [noop, hot, spread] = bench.medians(&empty, loads)?;
+    lines.push(bench.line("authenticated no-op POST", noop, None));
+    lines.push(bench.line("durable orders, one hot record / no-op", hot, Some((noop, asked))));
+    lines.push(bench.line("durable orders, 1,000 records / no-op", spread, Some((noop, asked))));
+    lines.push(bench.line("one hot record / 1,000 records", hot, Some((spread, 0.9))));
+    if db.engine() == Engine::Postgres {
+        let classic = pgbench(options, folder, &empty)?;
+        lines.push(Line {
+            what: "PostgreSQL: orders over HTTP / pgbench lock-check-update-insert".to_owned(),
+            measured: format!("{:.0}/s against {classic:.0}/s", hot.per_second),
+            ratio: Some(hot.per_second / classic),
+            asked: Some(12.0),
+        });
+    }
+    let full = url("bench_full");
+    let db = open(&full).await?;
+    seed::shop(&db).await?;
+    eprintln!("{name}: writing {} orders", options.orders);
+    seed::orders(&db, options.orders).await?;
+    let [sized] = bench.medians(&full, [Load::HotOrders])?;
+    let what = format!("with {} orders in the database / empty", options.orders);
+    lines.push(bench.line(&what, sized, Some((hot, 0.8))));
+    let stocked = url("bench_products");
+    let db = open(&stocked).await?;
+    seed::shop(&db).await?;
+    seed::catalogue(&db, options.products).await?;
+    let [noop_get, list] = bench.medians(&stocked, [Load::NoopGet, Load::Products])?;
+    lines.push(bench.line("no-op GET", noop_get, None));
+    let what = format!("20 of {} products by artist and year / no-op GET", options.products);
+    lines.push(bench.line(&what, list, Some((noop_get, 0.3))));
+    Ok(())
+}
+
+struct Bench<'a> {
+    options: &'a Options,
+    folder: &'a Path,
+    name: &'a str,
+}
+
+impl Bench<'_> {
+    /// The median run of each load; the loads take turns, so that drift hits all of them.
+    fn medians<const N: usize>(&self, url: &str, loads: [Load; N]) -> Result<[Run; N]> {
+        let server = Server::start(self.folder, url)?;
+        for load in loads {
+            wrk::run(self.folder, server.port, load, 1)?;
+        }
+        let mut runs: [Vec<Run>; N] = std::array::from_fn(|_| Vec::new());
+        for _ in 0..self.options.rounds {
+            for (load, runs) in loads.iter().zip(&mut runs) {
+                let run = wrk::run(self.folder, server.port, *load, self.options.seconds)?;
+                eprintln!(
+                    "{}: {load:?} {:.0}/s, p99 {:.2} ms",
+                    self.name, run.per_second, run.p99_ms
+                );
+                runs.push(run);
+            }
+        }
+        Ok(runs.map(|mut runs| {
+            runs.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+            runs[runs.len() / 2]
+        }))
+    }
+
+    fn line(&self, what: &str, run: Run, against: Option<(Run, f64)>) -> Line {
+        Line {
+            what: format!("{}: {what}", self.name),
+            measured: format!(
+                "{:.0}/s, p50 {:.1} ms, p99 {:.1} ms",
+                run.per_second, run.p50_ms, run.p99_ms
+            ),
+            ratio: against.map(|(other, _)| run.per_second / other.per_second),
+            asked: against.map(|(_, asked)| asked),
+        }
+    }
+}
+
+/// A server in a process of its own, killed when dropped.
+struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Server {
+    fn start(folder: &Path, url: &str) -> Result<Self> {
+        let port_file = folder.join("port");
+        let _absent = std::fs::remove_file(&port_file);
+        let process = Command::new(std::env::current_exe()?)
+            .args(["serve", "--database-url", url, "--port-file"])
+            .arg(&port_file)
+            .spawn()?;
+        let mut server = Self { process, port: 0 };
+        let started = Instant::now();
+        while started.elapsed() < START_MAX {
+            let port = std::fs::read_to_string(&port_file).ok();
+            if let Some(port) = port.and_then(|port| port.parse().ok()) {
+                server.port = port;
+                return Ok(server);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(anyhow!("the server did not listen within {START_MAX:?}"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _gone = self.process.wait();
+    }
+}
+
+async fn open(url: &str) -> Result<Db> {
+    let url: DatabaseUrl = url.parse().map_err(|error| anyhow!("{error}"))?;
+    let db = Db::open(&url)?;
+    runout_store::migrate(&db).await?;
+    Ok(db)
+}
+
+/// Makes an empty database on the server and gives its address.
+fn make_database(server: &str, name: &str) -> String {
+    let psql = |sql: String| Command::new("psql").args([server, "-qc", &sql]).status();
+    let _absent = psql(format!("drop database if exists {name} with (force)"));
+    psql(format!("create database {name}")).expect("psql comes with PostgreSQL");
+    let (base, _) = server.rsplit_once('/').expect("the URL names a database");
+    format!("{base}/{name}")
+}
+
+/// Orders per second of the classic transaction on one hot row, 64 clients.
+fn pgbench(options: &Options, folder: &Path, url: &str) -> Result<f64> {
+    let script = folder.join("classic.sql");
+    std::fs::write(
+        &script,
+        "\\set account random(1, 200)\nbegin;\n\
+        select on_hand - reserved from stock_level where id = 1 for update;\n\
+        update stock_level set reserved = reserved + 1 where id = 1;\n\
+        insert into orders (id, account_id, status, currency, total_minor, placed_at)\n\
+        values (nextval('classic_order'), :account, 'placed', 'EUR', 1990, now());\n\
+        insert into order_line (order_id, line_no, variant_id, sku, title, variant_title, quantity,\n\
+        unit_price_minor) values (currval('classic_order'), 1, 1, 'BENCH-1', 'Bench 1', '', 1, 1990);\n\
+        commit;\n",
+    )?;
+    let sequence = "create sequence if not exists classic_order start 1000000000 cache 1000";
+    Command::new("psql").args([url, "-qc", sequence]).status()?;
+    let mut rates = Vec::new();
+    for _ in 0..options.rounds {
+        let output = Command::new(&options.pgbench)
+            .args([
+                "-n",
+                "-M",
+                "prepared",
+                "-c",
+                "64",
+                "-j",
+                "2",
+                "-T",
+                &options.seconds.to_string(),
+            ])
+            .arg("-f")
+            .arg(&script)
+            .arg(url)
+            .output()
+            .context("pgbench cannot be run: apt-get install postgresql")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let rate = text.lines().find_map(|line| line.strip_prefix("tps = "));
+        let rate = rate.and_then(|rest| rest.split(' ').next()?.parse::<f64>().ok());
+        ensure!(output.status.success() && rate.is_some(), "pgbench failed: {output:?}");
+        rates.extend(rate);
+    }
+    rates.sort_by(f64::total_cmp);
+    Ok(rates[rates.len() / 2])
+}
