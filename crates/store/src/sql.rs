@@ -16,6 +16,9 @@ pub struct Sql {
 
 /// Turns `$N` into `?N`. The length stays, so that it can run at compile time; `N` must be the
 /// text's length.
+///
+/// It knows nothing of quotes: a `$1` inside a string literal of the statement becomes `?1` as well.
+/// Such text is bound as a value, like any other.
 pub const fn numbered<const N: usize>(text: &str) -> [u8; N] {
     let bytes = text.as_bytes();
     let mut out = [0; N];
@@ -214,6 +217,108 @@ impl Composer {
             text: Text::Composed { sqlite: self.sqlite, postgres: self.postgres },
             params: Params::One(self.params),
             heavy: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rusqlite::Connection;
+
+    use super::*;
+
+    /// Texts are padded to this length: [`numbered`] takes it at compile time.
+    const LENGTH: usize = 1_024;
+
+    fn for_sqlite(text: &str) -> String {
+        assert!(text.len() <= LENGTH, "the padding suffices");
+        let bytes = numbered::<LENGTH>(&format!("{text:LENGTH$}"));
+        String::from_utf8(bytes.to_vec()).expect("UTF-8 stays UTF-8").trim_end().to_owned()
+    }
+
+    /// The row of a statement whose columns are all integers.
+    fn row(sql: &str, params: &[Value]) -> Vec<i64> {
+        let connection = Connection::open_in_memory().expect("memory");
+        let mut statement = connection.prepare(sql).expect("a statement");
+        let columns = statement.column_count();
+        statement
+            .query_row(rusqlite::params_from_iter(params), |row| {
+                (0..columns).map(|column| row.get(column)).collect()
+            })
+            .expect("one row")
+    }
+
+    #[test]
+    fn only_placeholders_change() {
+        for (text, expected) in [
+            ("select $1", "select ?1"),
+            ("select $12, $1", "select ?12, ?1"),
+            ("select $1$2", "select ?1?2"),
+            ("select '$'", "select '$'"),
+            ("select $", "select $"),
+            ("select $name, $é", "select $name, $é"),
+            ("select '€ $9'", "select '€ ?9'"),
+            ("", ""),
+        ] {
+            assert_eq!(for_sqlite(text), expected);
+        }
+    }
+
+    proptest! {
+        /// Whatever the order and however often: `$N` is the N-th value. (As `$N`, SQLite would
+        /// number them by first appearance.)
+        #[test]
+        fn numbered_placeholders_never_misbind(
+            order in prop::collection::vec(1..=40_usize, 1..30),
+            before in prop::sample::select(vec!["", "-1 + ", "0 * length('é€') + "]),
+        ) {
+            let columns: Vec<String> = order.iter().map(|n| format!("{before}${n}")).collect();
+            let highest = order.iter().copied().max().unwrap_or(0);
+            let params: Vec<Value> = (1..=highest as i64).map(|n| Value::Int(n * 100)).collect();
+            let sql = for_sqlite(&format!("select {}", columns.join(", ")));
+            let shift = if before.starts_with('-') { 1 } else { 0 };
+            let expected: Vec<i64> = order.iter().map(|n| *n as i64 * 100 - shift).collect();
+            prop_assert_eq!(row(&sql, &params), expected);
+        }
+
+        #[test]
+        fn nothing_but_placeholders_is_touched(text in "[ -~é€$]{0,120}") {
+            let after = for_sqlite(&text);
+            let before = text.trim_end();
+            prop_assert_eq!(after.len(), before.len());
+            let mut rest = before.bytes().zip(after.bytes()).peekable();
+            while let Some((before, after)) = rest.next() {
+                let digit_follows = rest.peek().is_some_and(|(next, _)| next.is_ascii_digit());
+                let wanted = if before == b'$' && digit_follows { b'?' } else { before };
+                prop_assert_eq!(after, wanted);
+            }
+        }
+
+        #[test]
+        fn composed_values_stand_where_they_were_bound(
+            values in prop::collection::vec(any::<i64>(), 1..120),
+        ) {
+            let mut composer = Composer::new("select ");
+            for (index, value) in values.iter().enumerate() {
+                composer.push_each(if index == 0 { "" } else { " , " }, if index == 0 { "" } else { ", " });
+                composer.bind(*value);
+            }
+            let statement = composer.finish();
+            let Params::One(params) = &statement.params else { panic!("composed rows") };
+            prop_assert_eq!(row(statement.sqlite(), params), values.clone());
+            let numbers: Vec<String> = (1..=values.len()).map(|n| format!("${n}")).collect();
+            prop_assert_eq!(statement.postgres(), format!("select {}", numbers.join(", ")));
+        }
+
+        /// No client's text reaches the statement.
+        #[test]
+        fn bound_text_never_becomes_sql(text in "\\PC{1,40}") {
+            let mut composer = Composer::new("select 1 where 'x' = ");
+            composer.bind(text.as_str());
+            let statement = composer.finish();
+            prop_assert_eq!(statement.sqlite(), "select 1 where 'x' = ?1");
+            prop_assert_eq!(statement.postgres(), "select 1 where 'x' = $1");
         }
     }
 }

@@ -99,7 +99,7 @@ impl ToSql for Value {
             (Value::Static(text), _) => put_text(text, ty, out)?,
             (Value::Shared(text), _) => put_text(text, ty, out)?,
             (Value::Bytes(value), _) => return value.to_sql_checked(ty, out),
-            (Value::Time(value), _) => return value.to_sql_checked(ty, out),
+            (Value::Time(value), _) => return to_micros(*value)?.to_sql_checked(ty, out),
             (Value::Ints(values), _) => return values.to_sql_checked(ty, out),
             (Value::Texts(values), _) => return values.to_sql_checked(ty, out),
         }
@@ -111,6 +111,11 @@ impl ToSql for Value {
     }
 
     to_sql_checked!();
+}
+
+/// Cut, as SQLite's microseconds are: the driver would round, and the engines would differ.
+fn to_micros(value: Timestamp) -> Result<Timestamp, jiff::Error> {
+    Timestamp::from_microsecond(value.as_microsecond())
 }
 
 fn put_text(

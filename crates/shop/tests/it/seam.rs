@@ -1,4 +1,9 @@
-//! The seam on real databases: every registered statement, and the two schemas.
+//! The seam on real databases: statements, schemas, values, transactions, ids.
+
+mod ids;
+mod schema;
+mod transactions;
+mod values;
 
 use runout_store::{Db, migrate};
 
