@@ -12,13 +12,14 @@ use runout_core::money::Currency;
 
 use crate::accounts::{self, Accounts, TokenSecurity};
 use crate::platform::clock::Clock;
-use crate::platform::responses;
+use crate::platform::config::Config;
+use crate::platform::layers::{Layers, wrap};
+use crate::platform::{docs, health, responses};
 use crate::stock::{self, Limits, StockWriter};
 use crate::{catalog, orders, platform, pricing, verify};
 
 /// Ids of hot sequences taken from the database at a time.
 const ID_BLOCK: i64 = 1_000;
-const CURRENCY_DEFAULT: &str = "EUR";
 
 /// Everything that a request or a job may use. Cheap to clone.
 #[derive(Clone)]
@@ -49,17 +50,20 @@ impl Default for IdPools {
 
 impl App {
     /// Puts the application together on an open, migrated database.
-    ///
-    /// Must be called inside a tokio runtime: the stock writer's task is started on it.
-    pub fn new(db: Db, clock: Clock) -> Self {
-        Self::with_accounts(db, clock, Accounts::default())
+    pub fn new(db: Db, clock: Clock, config: &Config) -> Self {
+        Self::with_accounts(db, clock, config, Accounts::default())
     }
 
     /// As [`App::new`], with password hashes of another cost: for tests.
-    pub fn with_accounts(db: Db, clock: Clock, accounts: Accounts) -> Self {
-        let stock = StockWriter::start(db.clone(), clock.clone(), Limits::default());
-        let currency = CURRENCY_DEFAULT.parse().expect("the euro is a currency");
-        Self(Arc::new(Parts { db, clock, currency, ids: IdPools::default(), stock, accounts }))
+    pub fn with_accounts(db: Db, clock: Clock, config: &Config, accounts: Accounts) -> Self {
+        let stock = StockWriter::start(db.clone(), clock.clone(), Limits::from(config.stock));
+        let (currency, ids) = (config.currency, IdPools::default());
+        Self(Arc::new(Parts { db, clock, currency, ids, stock, accounts }))
+    }
+
+    /// True if the database answers.
+    pub async fn is_ready(&self) -> bool {
+        self.db.ping().await.is_ok()
     }
 
     /// Ends the background work: decides what waits, gives unused ids back.
@@ -102,10 +106,25 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(orders::router())
 }
 
-/// The whole service: routes and layers.
-pub fn router(app: App) -> Router {
-    let (router, _document) = routes().split_for_parts();
-    router.with_state(app)
+/// The API's description.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// The whole service: routes, description, health checks, and the layers around them.
+pub fn router(app: App, config: &Config) -> Router {
+    wrap(bare_router(app), &Layers::new(config))
+}
+
+/// [`router`] without the layers, for a caller who adds routes of its own.
+pub fn bare_router(app: App) -> Router {
+    let (router, document) = routes().split_for_parts();
+    let asked = app.clone();
+    let is_ready = move || {
+        let app = asked.clone();
+        async move { app.is_ready().await }
+    };
+    router.merge(docs::router(&document)).merge(health::router(is_ready)).with_state(app)
 }
 
 /// Every statement of the program, for the test that prepares each on both engines.

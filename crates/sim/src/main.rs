@@ -1,4 +1,5 @@
 //! Development tools for Runout: the benchmark.
+#![expect(unreachable_pub, reason = "a program has no outside")]
 
 mod bench;
 

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::{Error, Result, Row, Rows, Sql, Statement, Transaction};
+use crate::{Error, Result, Row, Rows, Sql, Statement, Transaction, statements};
+
+statements! {
+    PING = "select 1";
+}
 
 /// Times that a transaction is run again after a conflict.
 const RETRIES_MAX: u32 = 8;
@@ -107,6 +111,14 @@ impl Db {
             EngineDb::Sqlite(db) => db.read(&statement, &mut map),
             EngineDb::Postgres(db) => db.read(&statement, &mut map).await,
         }
+    }
+
+    /// Asks the database for nothing, to see whether it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.read(Statement::new(&PING, Vec::new()), |_| Ok(())).await.map(drop)
     }
 
     /// The first row of a read, if there is one.

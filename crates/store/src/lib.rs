@@ -27,5 +27,5 @@ pub use value::Value;
 
 /// This crate's own statements, for the registry test.
 pub fn statements() -> Vec<&'static Sql> {
-    [ids::STATEMENTS, migrate::STATEMENTS].concat()
+    [db::STATEMENTS, ids::STATEMENTS, migrate::STATEMENTS].concat()
 }

@@ -63,7 +63,8 @@ pub struct Receive {
     pub location: LocationId,
     /// 1 to [`super::ON_HAND_MAX`].
     pub quantity: i64,
-    pub actor: AccountId,
+    /// Nobody, for an import.
+    pub actor: Option<AccountId>,
     pub reason: Option<String>,
 }
 

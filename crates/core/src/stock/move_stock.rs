@@ -54,7 +54,7 @@ pub(super) fn receive(snapshot: &mut Snapshot, command: &Receive) -> MoveOutcome
         on_hand_delta: quantity,
         reserved_delta: 0,
         order: None,
-        actor: Some(command.actor),
+        actor: command.actor,
         reason: command.reason.as_deref().map(Arc::from),
     };
     snapshot.post(variant, posting);

@@ -278,9 +278,9 @@ pub(super) fn taken(
     Err(error.into())
 }
 
-struct Create {
-    new: NewAccount,
-    password_hash: String,
+pub(super) struct Create {
+    pub(super) new: NewAccount,
+    pub(super) password_hash: String,
 }
 
 pub(super) type Decided = Result<Decision<Account, AccountRefused>, Error>;

@@ -13,6 +13,7 @@ mod answers;
 mod api;
 pub mod auth;
 mod commands;
+pub mod demo;
 pub mod password;
 pub mod queries;
 pub mod rules;

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Hashes that are computed at the same time.
 pub const AT_ONCE_MAX: usize = 2;
 /// Requests that may wait for their turn.
-pub const WAITING_MAX: usize = 64;
+pub const WAITING_MAX: usize = 1_000;
 /// When a request that found the queue full should come back.
 pub const RETRY_BUSY: Duration = Duration::from_secs(2);
 

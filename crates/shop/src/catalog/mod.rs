@@ -42,7 +42,7 @@ const SKU_UNIQUE: &str = "variant_sku_key";
 
 /// Every statement of this capability.
 pub fn statements() -> Vec<&'static Sql> {
-    [products::STATEMENTS, variants::STATEMENTS, write::STATEMENTS].concat()
+    [import::STATEMENTS, products::STATEMENTS, variants::STATEMENTS, write::STATEMENTS].concat()
 }
 
 /// Why a product or variant was not changed.

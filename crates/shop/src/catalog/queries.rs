@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use runout_core::money::Currency;
-use runout_store::{Composer, Error, Result, Rows, Statement};
+use runout_store::{Composer, Db, Error, Result, Rows, Statement};
 
 use super::model::{Assembler, Product};
 use crate::App;
@@ -140,4 +140,13 @@ pub(super) async fn read_all(
     let mut assembler = Assembler::new(view.currency, capacity);
     app.db.read(statement, |row| assembler.row(row)).await?;
     Ok(assembler.finish())
+}
+
+/// True if there never was a product.
+///
+/// # Errors
+/// The database's.
+pub async fn is_empty(db: &Db) -> Result<bool> {
+    let any = Composer::new("select id from product limit 1").finish();
+    Ok(db.read_one(any, |row| row.get::<i64>(0)).await?.is_none())
 }

@@ -38,7 +38,6 @@ pub struct Config {
     pub http: Http,
     pub rate_limit: RateLimit,
     pub stock: Stock,
-    pub login: Login,
     pub log: Log,
 }
 
@@ -78,24 +77,6 @@ pub struct Stock {
     pub order_deadline_ms: u64,
 }
 
-/// Passwords and tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Login {
-    /// Attempts at one account from one network that may come at once.
-    pub account_burst: NonZeroU32,
-    /// Every so often, one more attempt at an account is allowed.
-    pub account_refill_ms: u64,
-    /// Attempts from one network at once, whatever the account.
-    pub network_burst: NonZeroU32,
-    /// Every so often, one more attempt from a network is allowed.
-    pub network_refill_ms: u64,
-    /// Passwords hashed at the same time; each takes 19 MiB.
-    pub hashing_slots: NonZeroUsize,
-    /// How long a token is valid.
-    pub token_lifetime_days: NonZeroU32,
-}
-
 /// What is written to standard error, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -122,7 +103,6 @@ impl Default for Config {
             http: Http::default(),
             rate_limit: RateLimit::default(),
             stock: Stock::default(),
-            login: Login::default(),
             log: Log::default(),
         }
     }
@@ -160,19 +140,6 @@ impl Default for Stock {
     }
 }
 
-impl Default for Login {
-    fn default() -> Self {
-        Self {
-            account_burst: count32(10),
-            account_refill_ms: 6_000,
-            network_burst: count32(100),
-            network_refill_ms: 1_000,
-            hashing_slots: count(2),
-            token_lifetime_days: count32(90),
-        }
-    }
-}
-
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Text, level: "info".to_owned() }
@@ -196,20 +163,6 @@ impl Http {
 impl Stock {
     pub fn order_deadline(&self) -> Duration {
         Duration::from_millis(self.order_deadline_ms)
-    }
-}
-
-impl Login {
-    pub fn account_refill(&self) -> Duration {
-        Duration::from_millis(self.account_refill_ms)
-    }
-
-    pub fn network_refill(&self) -> Duration {
-        Duration::from_millis(self.network_refill_ms)
-    }
-
-    pub fn token_lifetime(&self) -> Duration {
-        Duration::from_secs(u64::from(self.token_lifetime_days.get()) * 24 * 60 * 60)
     }
 }
 
@@ -371,8 +324,6 @@ impl Config {
             ("http.header_read_timeout_ms", self.http.header_read_timeout_ms),
             ("http.request_timeout_ms", self.http.request_timeout_ms),
             ("stock.order_deadline_ms", self.stock.order_deadline_ms),
-            ("login.account_refill_ms", self.login.account_refill_ms),
-            ("login.network_refill_ms", self.login.network_refill_ms),
             ("http.body_bytes_max", self.http.body_bytes_max as u64),
         ] {
             if value == 0 {
@@ -422,12 +373,10 @@ mod tests {
         assert_eq!(Config::parse(EXAMPLE).expect("valid"), Config::default());
         // Every setting stands in the example: with its lines left out, keys are missing.
         let shown: toml::Table = EXAMPLE.parse().expect("TOML");
-        for (table, keys) in
-            [("http", 5), ("rate_limit", 2), ("stock", 3), ("login", 6), ("log", 2)]
-        {
+        for (table, keys) in [("http", 5), ("rate_limit", 2), ("stock", 3), ("log", 2)] {
             assert_eq!(shown[table].as_table().map(toml::Table::len), Some(keys), "{table}");
         }
-        assert_eq!(shown.len(), 9);
+        assert_eq!(shown.len(), 8);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Logs and metrics: what operators see.
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -55,7 +56,10 @@ pub async fn upkeep(token: CancellationToken) {
 /// When the level makes no sense, or logging was started before: one line that says so.
 pub fn start_logging(log: &Log) -> Result<(), String> {
     let filter = filter(&log.level)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let started = match log.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.try_init(),

@@ -281,7 +281,7 @@ async fn receive(
         variant: VariantId(new.variant_id),
         location: location_or_default(&app, new.location_id).await?,
         quantity: new.quantity,
-        actor: AccountId(staff.account_id),
+        actor: Some(AccountId(staff.account_id)),
         reason: new.reason,
     });
     move_stock(&app, &staff, command, key).await

@@ -9,6 +9,7 @@ mod api;
 mod batch;
 pub(crate) mod commands;
 mod events;
+mod intake;
 mod locations;
 pub mod queries;
 mod store;
@@ -16,6 +17,7 @@ mod writer;
 
 pub use answers::{LevelOut, Moved};
 pub use api::router;
+pub use intake::Receiving;
 pub use locations::Location;
 pub use writer::{Answer, Limits, StockWriter, Undecided};
 

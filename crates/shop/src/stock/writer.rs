@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Decided, Need};
 use crate::platform::clock::Clock;
+use crate::platform::config;
 
 /// Order numbers are taken from the database in blocks of this size.
 const ORDER_BLOCK: i64 = 1_000;
@@ -37,9 +38,13 @@ pub struct Limits {
     pub deadline: Duration,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { queue_max: 10_000, batch_max: 1_000, deadline: Duration::from_secs(10) }
+impl From<config::Stock> for Limits {
+    fn from(config: config::Stock) -> Self {
+        Self {
+            queue_max: config.queue_max.get(),
+            batch_max: config.batch_max.get(),
+            deadline: config.order_deadline(),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server under test: the shop's own stack, with two endpoints that do nothing beside it.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
@@ -8,11 +9,16 @@ use axum::extract::State;
 use axum::routing::get;
 use runout_shop::App;
 use runout_shop::accounts::Identity;
+use runout_shop::app::bare_router;
 use runout_shop::orders::NewOrder;
 use runout_shop::platform::clock::Clock;
+use runout_shop::platform::config::Config;
 use runout_shop::platform::extract::Valid;
+use runout_shop::platform::layers::{Layers, wrap};
+use runout_shop::platform::server::{self, Limits};
 use runout_store::{DatabaseUrl, Db};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 /// Routes that parse, authenticate and answer like an order or a list, and do nothing else.
 pub fn noop_routes() -> axum::Router<App> {
@@ -32,12 +38,19 @@ async fn noop_post(
 }
 
 /// Serves until it is killed; writes the port that it listens on into the file.
+///
+/// Everything is as in `runout serve`, the rate limit included; only its numbers are raised, since
+/// all requests come from one place.
 pub async fn serve(database_url: &str, port_file: &Path) -> Result<()> {
     let url: DatabaseUrl = database_url.parse().map_err(|error| anyhow!("{error}"))?;
-    let app = App::new(Db::open(&url)?, Clock::system());
-    let router = runout_shop::app::router(app.clone()).merge(noop_routes().with_state(app));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let mut config = Config::default();
+    config.rate_limit.per_second = NonZeroU32::MAX;
+    config.rate_limit.burst = NonZeroU32::MAX;
+    let app = App::new(Db::open(&url)?, Clock::system(), &config);
+    let routes = noop_routes().with_state(app.clone()).merge(bare_router(app));
+    let router = wrap(routes, &Layers::new(&config));
+    let listener = server::listen(([127, 0, 0, 1], 0).into())?;
     std::fs::write(port_file, listener.local_addr()?.port().to_string())?;
-    axum::serve(listener, router).await?;
+    server::serve(listener, router, Limits::from(&config.http), CancellationToken::new()).await;
     Ok(())
 }

@@ -93,7 +93,8 @@ impl Sqlite {
 
     /// Copies the live database into a new file, consistently, without stopping writers.
     pub(crate) fn backup(&self, target: &Path) -> Result<()> {
-        let connection = connect(&self.path, true, true)?;
+        // Not one that only reads: SQLite takes the copying for a write.
+        let connection = connect(&self.path, false, true)?;
         let target = target.to_string_lossy().into_owned();
         connection
             .execute("vacuum into ?1", [target])

@@ -141,7 +141,7 @@ fn receive(variant: i64, location: i64, quantity: i64) -> Asked {
         variant: VariantId(variant),
         location: LocationId(location),
         quantity,
-        actor: AccountId(ACTIVE),
+        actor: Some(AccountId(ACTIVE)),
         reason: None,
     }))
 }

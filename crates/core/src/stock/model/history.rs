@@ -95,7 +95,7 @@ fn receive() -> impl Strategy<Value = Command> {
             variant: VariantId(variant),
             location: LocationId(location),
             quantity,
-            actor: AccountId(1),
+            actor: Some(AccountId(1)),
             reason: None,
         })
     })

@@ -1,12 +1,15 @@
-//! The pure part of `runout import discs FILE`: from the bytes of a file to rows of records.
+//! `runout import discs FILE`: from the bytes of a file to rows of records, and from rows to products
+//! ([`discs`]).
 //!
 //! Two passes, each in bounded memory: [`Survey`] reads the whole file to find its encoding and
 //! delimiter, [`Rows`] reads it again and gives one checked [`DiscRow`] or the faults of one row at
 //! a time. What must always hold: no input panics or runs forever, a bad row never hides a good
 //! one, and the same file gives the same keys every time, so that importing it again changes
-//! nothing. There is no database here.
+//! nothing. Only [`discs`] touches the database.
 
 mod amounts;
+mod batch;
+mod discs;
 mod encoding;
 mod header;
 mod plausibility;
@@ -27,6 +30,7 @@ use runout_core::money::Currency;
 use thiserror::Error;
 
 pub use amounts::{parse_currency, parse_price};
+pub use discs::{ERRORS_KEPT_MAX, Intake, Progress, Report, StockIntake, discs};
 pub use encoding::{BrokenEncoding, Encoding, UnknownEncoding};
 pub use header::COLUMNS_MAX;
 pub use records::RECORD_BYTES_MAX;
@@ -35,6 +39,9 @@ pub use rows::{
     QUANTITY_MAX, Rows, SKU_CHARS_MAX, STYLE_CHARS_MAX, TITLE_CHARS_MAX, YEAR_MAX, YEAR_MIN,
 };
 pub use survey::Survey;
+
+/// The statements of storing.
+pub(super) static STATEMENTS: &[&runout_store::Sql] = batch::STATEMENTS;
 
 /// What the user may say about a file.
 #[derive(Debug, Clone, Copy)]

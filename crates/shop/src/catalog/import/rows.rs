@@ -127,6 +127,11 @@ impl<R: Read> Rows<R> {
         self.records.position()
     }
 
+    /// True if no row follows.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
     fn row_fault(&self, reason: impl Into<String>) -> BadRow {
         let (line, reason) = (self.records.line(), reason.into());
         BadRow::Faulty(vec![RowError { line, column: None, reason, value: None }])

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use runout_shop::App;
 use runout_shop::accounts::Accounts;
 use runout_shop::platform::clock::Clock;
+use runout_shop::platform::config::Config;
 use runout_store::Db;
 
 /// Defines each test twice, `name::sqlite` and `name::postgres`.
@@ -67,15 +68,18 @@ impl TestShop {
         let db = Db::open(&database.url()).expect("the test database opens");
         runout_store::migrate(&db).await.expect("the schema can be made");
         let clock = Clock::manual(START.parse::<Timestamp>().expect("a valid moment"));
-        let app = App::with_accounts(db, clock.clone(), Accounts::new(actors::CHEAP));
-        let router = runout_shop::app::router(app.clone());
+        let config = Config::default();
+        let accounts = Accounts::new(actors::CHEAP);
+        let app = App::with_accounts(db, clock.clone(), &config, accounts);
+        let router = runout_shop::app::router(app.clone(), &config);
         Self { app, clock, router, actors: Mutex::default(), database }
     }
 
     /// Another node on the same database.
     pub async fn second_node(&self) -> App {
         let db = Db::open(&self.database.url()).expect("the test database opens again");
-        App::with_accounts(db, self.clock.clone(), Accounts::new(actors::CHEAP))
+        let accounts = Accounts::new(actors::CHEAP);
+        App::with_accounts(db, self.clock.clone(), &Config::default(), accounts)
     }
 
     /// Proves every invariant on the database as it stands.

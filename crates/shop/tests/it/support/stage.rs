@@ -26,7 +26,7 @@ pub fn receive(variant: i64, location: i64, quantity: i64) -> Asked {
         variant: VariantId(variant),
         location: LocationId(location),
         quantity,
-        actor: AccountId(1),
+        actor: Some(AccountId(1)),
         reason: None,
     };
     Asked { command: Command::Receive(receive), key: None }

@@ -1,0 +1,139 @@
+//! The command line. Others build on it: names and flags stay.
+
+mod admin;
+mod data;
+mod health;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use runout_shop::App;
+use runout_shop::catalog::import::Encoding;
+use runout_shop::platform::clock::Clock;
+use runout_shop::platform::config::{Config, ConfigArgs};
+use runout_shop::platform::telemetry;
+use runout_store::Db;
+
+#[derive(Parser)]
+#[command(name = "runout", version, about = "Sells things that run out, never one too many.")]
+struct Cli {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the shop; brings the database up to date first
+    Serve {
+        /// Load the demo data if the shop is empty
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Brings the database up to date
+    Migrate,
+    /// Creates an account that may do everything; prompts for what is missing
+    Createsuperuser {
+        #[arg(long)]
+        username: Option<String>,
+        #[arg(long)]
+        email: Option<String>,
+        /// Read the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Loads the demo data: five hundred records, and the customer matt
+    LoadFixture,
+    /// Imports from a file
+    #[command(subcommand)]
+    Import(Import),
+    /// Proves every invariant on the live database; fails with the differences
+    Verify,
+    /// Writes a consistent copy of a SQLite database, while it is in use
+    Backup {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Prints the API's description (OpenAPI 3.1)
+    Openapi,
+    /// Asks a running server whether it is ready
+    Healthcheck,
+}
+
+#[derive(Subcommand)]
+enum Import {
+    /// A CSV file with columns such as title, artist, year, price, quantity, or a Discogs export
+    Discs {
+        file: PathBuf,
+        /// utf-8, latin-1, mac-roman or mac-roman-twice [default: recognised]
+        #[arg(long)]
+        encoding: Option<Encoding>,
+    },
+}
+
+/// Runs the program; an error is one line that says what to do.
+pub(crate) fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            let text = format!("{error:#}").replace('\n', " ");
+            eprintln!("runout: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    if let Command::Openapi = cli.command {
+        println!("{}", runout_shop::app::openapi().to_pretty_json()?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = Config::load(&cli.config)?;
+    telemetry::start_logging(&config.log).map_err(anyhow::Error::msg)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(command(cli.command, config))
+}
+
+async fn command(command: Command, config: Config) -> Result<ExitCode> {
+    match command {
+        Command::Serve { demo } => serve::serve(&config, demo).await?,
+        Command::Migrate => admin::migrate(&config).await?,
+        Command::Createsuperuser { username, email, password_stdin } => {
+            admin::create_superuser(&config, username, email, password_stdin).await?;
+        }
+        Command::LoadFixture => {
+            let app = open(&config).await?;
+            let loaded = data::load_fixture(&app).await;
+            app.stop().await;
+            loaded?;
+        }
+        Command::Import(Import::Discs { file, encoding }) => {
+            let app = open(&config).await?;
+            let imported = data::import_discs(&app, &file, encoding).await;
+            app.stop().await;
+            return imported;
+        }
+        Command::Verify => return admin::verify(&config).await,
+        Command::Backup { file } => admin::backup(&config, &file).await?,
+        Command::Healthcheck => health::check(config.listen)?,
+        Command::Openapi => unreachable!("answered before the configuration was read"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the database, up to date.
+async fn open_db(config: &Config) -> Result<Db> {
+    let db = Db::open(&config.database_url)?;
+    for name in runout_store::migrate(&db).await.context("the database cannot be used")? {
+        tracing::info!(migration = name, "migrated");
+    }
+    Ok(db)
+}
+
+async fn open(config: &Config) -> Result<App> {
+    Ok(App::new(open_db(config).await?, Clock::system(), config))
+}

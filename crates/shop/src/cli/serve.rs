@@ -1,0 +1,29 @@
+//! `runout serve`.
+
+use anyhow::{Context, Result};
+use runout_shop::platform::config::Config;
+use runout_shop::platform::server::{self, Limits};
+use runout_shop::platform::telemetry;
+use runout_shop::{app, catalog};
+
+use super::{data, open};
+
+/// Serves until SIGTERM or SIGINT: then no new connection is accepted, requests under way are
+/// answered, the stock writer decides what waits.
+pub(super) async fn serve(config: &Config, demo: bool) -> Result<()> {
+    let listener = server::listen(config.listen)
+        .with_context(|| format!("cannot listen on {}: choose another --listen", config.listen))?;
+    let app = open(config).await?;
+    if demo && catalog::queries::is_empty(&app.db).await? {
+        data::load_fixture(&app).await?;
+    }
+    let token = server::cancelled_by_signals()?;
+    tokio::spawn(telemetry::upkeep(token.clone()));
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "Runout is open: http://{address}/docs shows the API");
+    let router = app::router(app.clone(), config);
+    server::serve(listener, router, Limits::from(&config.http), token).await;
+    app.stop().await;
+    tracing::info!("Runout has stopped");
+    Ok(())
+}
