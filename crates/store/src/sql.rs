@@ -1,7 +1,7 @@
 //! Statements: static text, one for both engines wherever it can be, with its parameters.
 //!
-//! Text is lower case with `$1` placeholders. SQLite would take `$1` for a *name*, numbered by first
-//! appearance, and misbind silently; so `$N` becomes `?N` for SQLite, at compile time.
+//! Text is lower case with `$1` placeholders. SQLite would take `$1` for a *name*, numbered by
+//! first appearance, and misbind silently; so `$N` becomes `?N` for SQLite, at compile time.
 
 use crate::Value;
 
@@ -17,7 +17,7 @@ pub struct Sql {
 /// Turns `$N` into `?N`. The length stays, so that it can run at compile time; `N` must be the
 /// text's length.
 ///
-/// It knows nothing of quotes: a `$1` inside a string literal of the statement becomes `?1` as well.
+/// It knows nothing of quotes: a `$1` inside a string literal of the statement becomes `?1` too.
 /// Such text is bound as a value, like any other.
 pub const fn numbered<const N: usize>(text: &str) -> [u8; N] {
     let bytes = text.as_bytes();
@@ -126,8 +126,8 @@ impl Statement {
         Self { text: Text::Static(sql), params: Params::Rows(columns), heavy: false }
     }
 
-    /// Marks a read that may take long (scans, reports), so that it leaves the async threads free. A
-    /// snapshot with such a read may take up to an hour, and sorts in files.
+    /// Marks a read that may take long (scans, reports), so that it leaves the async threads free.
+    /// A snapshot with such a read may take up to an hour, and sorts in files.
     #[must_use]
     pub fn heavy(mut self) -> Self {
         self.heavy = true;
@@ -301,7 +301,9 @@ mod tests {
         ) {
             let mut composer = Composer::new("select ");
             for (index, value) in values.iter().enumerate() {
-                composer.push_each(if index == 0 { "" } else { " , " }, if index == 0 { "" } else { ", " });
+                if index > 0 {
+                    composer.push_each(" , ", ", ");
+                }
                 composer.bind(*value);
             }
             let statement = composer.finish();

@@ -200,7 +200,7 @@ statements! {
         where placed <> told or cancelled <> told_cancelled
         order by id limit $1";
 
-    /// A key that placed an order (201) is its buyer's; one that cancelled (200) may be the staff's.
+    /// A key that placed an order (201) is its buyer's; one that cancelled (200) may be staff's.
     KEYS = "select 'key ' || i.key || ' of account ' || i.account_id
             || case when a.id is null then ': no such account' else '' end
             || case when i.order_id is null then ''

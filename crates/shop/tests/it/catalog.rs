@@ -310,11 +310,6 @@ on_both_engines! {
 
     async fn many_at_once_get_ids_of_their_own(shop: TestShop) {
         let staff = shop.staff().await;
-        let one = |n: i32| {
-            let staff = staff.clone();
-            async move { add(&staff, json!({"title": format!("T{n}"), "sku": "SAME"})).await }
-        };
-        let _first = one(0).await;
         let all = (0..20).map(|n| {
             let staff = staff.clone();
             async move {

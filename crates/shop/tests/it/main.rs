@@ -3,6 +3,7 @@
 
 mod accounts;
 mod catalog;
+mod import;
 mod lists;
 mod logins;
 mod order_keys;

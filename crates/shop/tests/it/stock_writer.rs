@@ -98,7 +98,8 @@ on_both_engines! {
         });
         let outcomes = join_all(storm).await;
         assert!(outcomes.iter().all(|outcome| placed(outcome).is_some()));
-        assert_eq!(count(&shop.app.db, "select cast(sum(reserved) as bigint) from stock_level").await, 800);
+        let reserved = "select cast(sum(reserved) as bigint) from stock_level";
+        assert_eq!(count(&shop.app.db, reserved).await, 800);
         shop.verify().await;
     }
 

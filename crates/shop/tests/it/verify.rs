@@ -120,7 +120,8 @@ on_both_engines! {
 
     async fn only_the_first_of_many_violations_are_named(shop: TestShop) {
         stage(&shop.app.db, 1, 50).await;
-        shop.app.db.script("update product set search_text = '' where id <= 45").await.expect("ok");
+        let blank = "update product set search_text = '' where id <= 45";
+        shop.app.db.script(blank).await.expect("blanked");
         let report = verify(&shop.app.db).await.expect("the checks run");
         let check = report.checks.iter().find(|check| !check.holds()).expect("one is broken");
         assert_eq!((check.violation_count, check.violations.len()), (45, 20));

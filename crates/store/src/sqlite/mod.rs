@@ -76,8 +76,8 @@ impl Sqlite {
         reader.guarded(READ_TIMEOUT, || read(&connection, statement, map))
     }
 
-    /// Runs several reads on one snapshot of the database. Heavy ones get a connection of their own,
-    /// which takes no reader from the shop, may take its time, and sorts in files, not in memory.
+    /// Runs several reads on one snapshot of the database. Heavy ones get a connection of their
+    /// own, which takes no reader from the shop, may take its time, and sorts in files.
     pub(crate) fn snapshot(&self, statements: &[Statement]) -> Result<Vec<Rows>> {
         if statements.iter().any(|statement| statement.heavy) {
             let reader = Reader::open(&self.path)?;

@@ -6,7 +6,6 @@ use futures::future::join_all;
 use runout_store::Ids;
 
 use crate::on_both_engines;
-use crate::support::TestShop;
 use crate::support::stage::count;
 
 const NEXT: &str = "select next from id_sequence where name = 'audit'";

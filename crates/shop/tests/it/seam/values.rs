@@ -12,7 +12,6 @@ use runout_store::{Composer, Db, Engine, Result, Row, Rows, Sql, Statement, Step
 
 use super::transactions::Run;
 use crate::on_both_engines;
-use crate::support::TestShop;
 
 const TABLE: [&str; 2] = [
     "create table kept (id integer primary key, flag integer, number integer, words text, json text,
@@ -164,7 +163,8 @@ on_both_engines! {
     async fn every_form_of_text_is_text(shop: TestShop) {
         let db = &shop.app.db;
         table(db).await;
-        let forms = [Value::Text("é".to_owned()), Value::Static("é"), Value::Shared(Arc::from("é"))];
+        let (owned, shared) = ("é".to_owned(), Arc::from("é"));
+        let forms = [Value::Text(owned), Value::Static("é"), Value::Shared(shared)];
         let mut insert = Composer::new("insert into kept (id, words, json) values ");
         for (id, form) in (1_i64..).zip(forms) {
             insert.push(if id == 1 { "(" } else { ", (" }).bind(id).push(", ").bind(form);
@@ -200,9 +200,9 @@ on_both_engines! {
     async fn lists_find_their_members(shop: TestShop) {
         let db = &shop.app.db;
         table(db).await;
-        db.script("insert into kept (id, words) values (1, 'a'), (2, 'it''s'), (3, '\"'), (4, null)")
-            .await
-            .expect("rows");
+        let rows = "(1, 'a'), (2, 'it''s'), (3, '\"'), (4, null)";
+        let insert = format!("insert into kept (id, words) values {rows}");
+        db.script(&insert).await.expect("rows");
         let found = |value: Value| async {
             let mut sql = Composer::new("select id from kept where ");
             let column = if matches!(value, Value::Ints(_)) { "id" } else { "words" };
