@@ -107,7 +107,8 @@ impl Done {
 /// `Idempotency-Key` the same request can be sent again without ordering twice; a refusal is not
 /// kept, so that the same key may be tried again.
 #[utoipa::path(
-    post, path = "/api/v1/orders", tag = "orders", request_body = NewOrder,
+    post, path = "/api/v1/orders", tag = "orders", operation_id = "place_order",
+    request_body = NewOrder,
     params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
     responses((status = 201, body = OrderOut), Write), security(("token" = [])),
 )]
@@ -126,7 +127,7 @@ async fn place(
 
 /// Lists orders, newest first: customers see their own, staff see all.
 #[utoipa::path(
-    get, path = "/api/v1/orders", tag = "orders", params(ListParams),
+    get, path = "/api/v1/orders", tag = "orders", operation_id = "orders", params(ListParams),
     responses((status = 200, body = Page<OrderOut>), Read), security(("token" = [])),
 )]
 async fn list(
@@ -140,7 +141,8 @@ async fn list(
 
 /// One order.
 #[utoipa::path(
-    get, path = "/api/v1/orders/{id}", tag = "orders", params(("id" = i64, Path, minimum = 1)),
+    get, path = "/api/v1/orders/{id}", tag = "orders", operation_id = "order",
+    params(("id" = i64, Path, minimum = 1)),
     responses((status = 200, body = OrderOut), Read), security(("token" = [])),
 )]
 async fn one(
@@ -154,7 +156,7 @@ async fn one(
 
 /// Cancels an order and gives its stock back, once.
 #[utoipa::path(
-    post, path = "/api/v1/orders/{id}/cancel", tag = "orders",
+    post, path = "/api/v1/orders/{id}/cancel", tag = "orders", operation_id = "cancel_order",
     params(
         ("id" = i64, Path, minimum = 1),
         ("Idempotency-Key" = Option<String>, Header, max_length = 255),

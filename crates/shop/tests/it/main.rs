@@ -2,10 +2,12 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod accounts;
+mod authorisation;
 mod catalog;
 mod import;
 mod lists;
 mod logins;
+mod openapi;
 mod order_keys;
 mod orders;
 mod pricing;

@@ -1,0 +1,165 @@
+//! Who may do what: every operation of the API's description has a row here, and is called as
+//! everybody. An operation without a row fails the test, so that nobody forgets to decide.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use runout_shop::accounts::{self, Role};
+use serde_json::{Value, json};
+
+use crate::on_both_engines;
+use crate::openapi::{document, operations};
+use crate::support::{Client, TestShop};
+
+/// The least that a caller must be. Superusers may do what staff may; what they alone may do
+/// (roles) is decided within operations and tested with the accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Public,
+    Customer,
+    Staff,
+}
+
+use Who::{Customer, Public, Staff};
+
+const ROWS: &[(&str, &str, Who)] = &[
+    ("POST", "/api/v1/accounts", Public),
+    ("GET", "/api/v1/accounts", Staff),
+    ("GET", "/api/v1/accounts/me", Customer),
+    ("PATCH", "/api/v1/accounts/me", Customer),
+    ("GET", "/api/v1/accounts/{id}", Staff),
+    ("PATCH", "/api/v1/accounts/{id}", Staff),
+    ("DELETE", "/api/v1/accounts/{id}", Staff),
+    ("POST", "/api/v1/accounts/{id}/deactivate", Staff),
+    ("POST", "/api/v1/accounts/{id}/reactivate", Staff),
+    ("POST", "/api/v1/tokens", Public),
+    ("GET", "/api/v1/tokens", Customer),
+    ("DELETE", "/api/v1/tokens/current", Customer),
+    ("DELETE", "/api/v1/tokens/{id}", Customer),
+    ("GET", "/api/v1/products", Public),
+    ("POST", "/api/v1/products", Staff),
+    ("GET", "/api/v1/products/{id}", Public),
+    ("PATCH", "/api/v1/products/{id}", Staff),
+    ("DELETE", "/api/v1/products/{id}", Staff),
+    ("POST", "/api/v1/products/{id}/prices", Staff),
+    ("POST", "/api/v1/products/{id}/variants", Staff),
+    ("GET", "/api/v1/variants/{id}", Public),
+    ("PATCH", "/api/v1/variants/{id}", Staff),
+    ("DELETE", "/api/v1/variants/{id}", Staff),
+    ("GET", "/api/v1/variants/{id}/prices", Staff),
+    ("POST", "/api/v1/variants/{id}/prices", Staff),
+    ("DELETE", "/api/v1/prices/{id}", Staff),
+    ("GET", "/api/v1/locations", Staff),
+    ("POST", "/api/v1/locations", Staff),
+    ("GET", "/api/v1/locations/{id}", Staff),
+    ("PATCH", "/api/v1/locations/{id}", Staff),
+    ("GET", "/api/v1/stock/levels", Staff),
+    ("GET", "/api/v1/stock/movements", Staff),
+    ("POST", "/api/v1/stock/receipts", Staff),
+    ("POST", "/api/v1/stock/adjustments", Staff),
+    ("POST", "/api/v1/stock/transfers", Staff),
+    ("GET", "/api/v1/orders", Customer),
+    ("POST", "/api/v1/orders", Customer),
+    ("GET", "/api/v1/orders/{id}", Customer),
+    ("POST", "/api/v1/orders/{id}/cancel", Customer),
+];
+
+/// An id that nothing has: what is allowed finds nothing, and nothing is broken.
+const NOBODY: &str = "999999";
+
+#[test]
+fn every_operation_has_a_row_and_every_row_an_operation() {
+    let document = document();
+    let rows: BTreeSet<(String, String)> =
+        ROWS.iter().map(|(method, path, _)| (method.to_string(), path.to_string())).collect();
+    assert_eq!(rows.len(), ROWS.len(), "a row stands here twice");
+    let described: BTreeSet<(String, String)> =
+        operations(&document).map(|(method, path, _)| (method, path.to_owned())).collect();
+    let undecided: Vec<_> = described.difference(&rows).collect();
+    let gone: Vec<_> = rows.difference(&described).collect();
+    assert!(undecided.is_empty(), "operations without a row: {undecided:?}");
+    assert!(gone.is_empty(), "rows without an operation: {gone:?}");
+}
+
+#[test]
+fn the_description_tells_who_needs_a_token() {
+    let document = document();
+    for (method, path, operation) in operations(&document) {
+        let row = ROWS.iter().find(|row| row.0 == method && row.1 == path);
+        let needs_token = row.expect("a row").2 > Public;
+        let ways = operation["security"].as_array().expect("every operation tells");
+        assert_eq!(needs_token, !ways.contains(&json!({})), "{method} {path}: {ways:?}");
+        assert!(!needs_token || ways.contains(&json!({"token": []})), "{method} {path}: {ways:?}");
+    }
+}
+
+/// Calls an operation with a token of its own, which it may revoke.
+async fn call(shop: &TestShop, row: &(&str, &str, Who), role: Option<Role>, body: bool) -> u16 {
+    let (method, path, _) = row;
+    let client = match role {
+        None => shop.anonymous(),
+        Some(role) => fresh(shop, role).await,
+    };
+    let path = path.replace("{id}", NOBODY);
+    let method: Method = method.parse().expect("a method");
+    let answer = client.send(method, &path, body.then(|| json!({})), &[]).await;
+    answer.status.as_u16()
+}
+
+async fn fresh(shop: &TestShop, role: Role) -> Client {
+    let name = format!("one-{}", role.as_str());
+    let account = shop.account(&name, role).await.account_id;
+    let login = accounts::issue_token(&shop.app, account, "test").await.expect("a token");
+    shop.anonymous().logged_in(account, &login.token)
+}
+
+on_both_engines! {
+    async fn everybody_may_do_what_the_table_says(shop: TestShop) {
+        let document = document();
+        let callers = [
+            (None, Public),
+            (Some(Role::Customer), Customer),
+            (Some(Role::Staff), Staff),
+            (Some(Role::Superuser), Staff),
+        ];
+        let mut wrong = Vec::new();
+        for row in ROWS {
+            let operation = &document["paths"][row.1][row.0.to_lowercase()];
+            let body = operation["requestBody"] != Value::Null;
+            for (role, rank) in callers {
+                let status = call(&shop, row, role, body).await;
+                let fits = match status {
+                    401 => role.is_none() && row.2 > Public,
+                    403 => role.is_some() && rank < row.2,
+                    200..500 => rank >= row.2,
+                    _ => false,
+                };
+                if !fits {
+                    wrong.push(format!("{} {} as {role:?}: {status}", row.0, row.1));
+                }
+                // What comes stands in the description.
+                if operation["responses"].get(status.to_string()).is_none() {
+                    wrong.push(format!("{} {} as {role:?}: {status} undescribed", row.0, row.1));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    async fn a_token_that_does_not_work_is_refused_everywhere(shop: TestShop) {
+        let document = document();
+        let stranger = shop.anonymous().with_token("rt_nobody_has_this");
+        for row in ROWS {
+            let operation = &document["paths"][row.1][row.0.to_lowercase()];
+            // Logging in works without regard to an old token.
+            if operation["security"] == json!([{}]) {
+                continue;
+            }
+            let body = (operation["requestBody"] != Value::Null).then(|| json!({}));
+            let path = row.1.replace("{id}", NOBODY);
+            let method: Method = row.0.parse().expect("a method");
+            let answer = stranger.send(method, &path, body, &[]).await;
+            assert_eq!(answer.status, 401, "{} {}", row.0, row.1);
+        }
+    }
+}
