@@ -14,7 +14,7 @@ use crate::accounts::{self, Accounts, TokenSecurity};
 use crate::platform::clock::Clock;
 use crate::platform::responses;
 use crate::stock::{self, Limits, StockWriter};
-use crate::{catalog, orders, platform, pricing, verify};
+use crate::{catalog, orders, platform, predecessors, pricing, verify};
 
 /// Ids of hot sequences taken from the database at a time.
 const ID_BLOCK: i64 = 1_000;
@@ -100,6 +100,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(pricing::router())
         .merge(stock::router())
         .merge(orders::router())
+        .merge(predecessors::router())
 }
 
 /// The whole service: routes and layers.

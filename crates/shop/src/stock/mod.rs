@@ -15,6 +15,7 @@ mod store;
 mod writer;
 
 pub use answers::{LevelOut, Moved};
+pub(crate) use api::refused;
 pub use api::router;
 pub use locations::Location;
 pub use writer::{Answer, Limits, StockWriter, Undecided};
