@@ -4,6 +4,7 @@
 mod accounts;
 mod lists;
 mod logins;
+mod predecessors;
 mod seam;
 mod stock_writer;
 mod support;
