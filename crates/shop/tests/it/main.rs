@@ -6,6 +6,7 @@ mod catalog;
 mod import;
 mod lists;
 mod logins;
+mod predecessors;
 mod pricing;
 mod seam;
 mod search;
