@@ -260,7 +260,7 @@ async fn receive(
     let location = LocationId(stock::queries::default_location(&app.db).await?);
     let actor = AccountId(staff.account_id);
     let reason = Some("create_disc".to_owned());
-    let receive = Receive { variant, location, quantity, actor, reason };
+    let receive = Receive { variant, location, quantity, actor: Some(actor), reason };
     move_stock(app, staff, Command::Receive(receive), key).await
 }
 
