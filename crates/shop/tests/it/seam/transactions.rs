@@ -101,7 +101,8 @@ fn crossing(rows: [i64; 2], meet: Arc<Barrier>, runs: Arc<AtomicU32>) -> impl Tr
         }
         runs.fetch_add(1, Ordering::SeqCst);
         if is_first_run.swap(0, Ordering::SeqCst) == 1 {
-            meet.wait();
+            // Not merely wait: tasks that this thread was about to run must go on elsewhere.
+            tokio::task::block_in_place(|| meet.wait());
         }
         Ok(Step::Load(vec![add(rows[1], 1)]))
     };
