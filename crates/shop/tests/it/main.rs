@@ -6,10 +6,16 @@ mod catalog;
 mod import;
 mod lists;
 mod logins;
+<<<<<<< HEAD
 mod predecessors;
+=======
+mod order_keys;
+mod orders;
+>>>>>>> h-accept
 mod pricing;
 mod seam;
 mod search;
+mod stock_api;
 mod stock_writer;
 mod support;
 mod verify;
