@@ -6,12 +6,9 @@ mod catalog;
 mod import;
 mod lists;
 mod logins;
-<<<<<<< HEAD
-mod predecessors;
-=======
 mod order_keys;
 mod orders;
->>>>>>> h-accept
+mod predecessors;
 mod pricing;
 mod seam;
 mod search;
