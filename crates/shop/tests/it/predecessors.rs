@@ -22,7 +22,8 @@ pub async fn curl(shop: &TestShop, request: &str, headers: &[(&str, &str)], body
         built = built.header(*name, *value);
     }
     let request = built.body(Body::from(body.to_owned())).expect("a well-formed request");
-    let router = runout_shop::app::router(shop.app.clone());
+    let config = runout_shop::platform::config::Config::default();
+    let router = runout_shop::app::router(shop.app.clone(), &config);
     let (parts, body) = router.oneshot(request).await.expect("never fails").into_parts();
     let body = to_bytes(body, 32 << 20).await.expect("a body that ends");
     Answer { status: parts.status, headers: parts.headers, body: body.to_vec() }
