@@ -96,8 +96,7 @@ struct Document;
 /// Every route with its description. Each capability adds its router here.
 pub fn routes() -> OpenApiRouter<App> {
     let mut document = Document::openapi();
-    let (name, schema) = responses::problem_schema();
-    document.components.get_or_insert_default().schemas.insert(name, schema);
+    document.components.get_or_insert_default().schemas.extend(responses::problem_schemas());
     OpenApiRouter::with_openapi(document)
         .merge(accounts::router())
         .merge(catalog::router())
