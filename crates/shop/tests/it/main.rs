@@ -3,6 +3,7 @@
 
 mod accounts;
 mod catalog;
+mod crash;
 mod import;
 mod lists;
 mod logins;
