@@ -16,7 +16,7 @@ use crate::platform::config::Config;
 use crate::platform::layers::{Layers, wrap};
 use crate::platform::{docs, health, responses};
 use crate::stock::{self, Limits, StockWriter};
-use crate::{catalog, orders, platform, pricing, verify};
+use crate::{catalog, orders, platform, predecessors, pricing, verify};
 
 /// Ids of hot sequences taken from the database at a time.
 const ID_BLOCK: i64 = 1_000;
@@ -96,14 +96,14 @@ struct Document;
 /// Every route with its description. Each capability adds its router here.
 pub fn routes() -> OpenApiRouter<App> {
     let mut document = Document::openapi();
-    let (name, schema) = responses::problem_schema();
-    document.components.get_or_insert_default().schemas.insert(name, schema);
+    document.components.get_or_insert_default().schemas.extend(responses::problem_schemas());
     OpenApiRouter::with_openapi(document)
         .merge(accounts::router())
         .merge(catalog::router())
         .merge(pricing::router())
         .merge(stock::router())
         .merge(orders::router())
+        .merge(predecessors::router())
 }
 
 /// The API's description.
@@ -131,7 +131,7 @@ pub fn bare_router(app: App) -> Router {
 pub fn statements() -> Vec<&'static Sql> {
     [
         runout_store::statements(),
-        platform::command::STATEMENTS.to_vec(),
+        platform::sql::STATEMENTS.to_vec(),
         accounts::statements(),
         stock::statements(),
         orders::statements(),

@@ -5,6 +5,7 @@ pub mod app;
 pub mod catalog;
 pub mod orders;
 pub mod platform;
+pub mod predecessors;
 pub mod pricing;
 pub mod stock;
 pub mod verify;

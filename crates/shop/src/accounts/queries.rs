@@ -75,7 +75,24 @@ pub static ACCOUNTS: Resource = Resource {
     extras: &[],
 };
 
-/// A page of the accounts, as asked for of [`ACCOUNTS`].
+/// Accounts under the names of a predecessor, the Lea Record Shop.
+pub static PREDECESSOR_CLIENTS: Resource = Resource {
+    name: "clients",
+    fields: &[
+        Field::new("id", "a.id", Kind::Id),
+        Field::new("name", "a.name", Kind::Text),
+        Field::new("email", "a.email", Kind::Text),
+        Field::new("phone_number", "a.phone", Kind::Text),
+        Field::new("identity", "a.identity_document", Kind::Text).nullable(),
+        Field::new("birth_day", "a.birth_date", Kind::Date).nullable(),
+        Field::new("is_active", "a.active", Kind::Bool),
+    ],
+    id_sql: "a.id",
+    default_sort: "id",
+    extras: &[],
+};
+
+/// A page of the accounts, as asked for of [`ACCOUNTS`] or [`PREDECESSOR_CLIENTS`].
 ///
 /// # Errors
 /// The database's.

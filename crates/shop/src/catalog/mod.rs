@@ -27,7 +27,7 @@ use crate::App;
 use crate::platform::command::Outcome;
 use crate::pricing::ONE_PER_MOMENT;
 
-pub(crate) use view::{answer, json, price_exists};
+pub(crate) use view::{answer, json, price_exists, refused, sight};
 
 /// The capability's endpoints.
 pub fn router() -> OpenApiRouter<App> {
@@ -42,7 +42,14 @@ const SKU_UNIQUE: &str = "variant_sku_key";
 
 /// Every statement of this capability.
 pub fn statements() -> Vec<&'static Sql> {
-    [import::STATEMENTS, products::STATEMENTS, variants::STATEMENTS, write::STATEMENTS].concat()
+    [
+        import::STATEMENTS,
+        products::STATEMENTS,
+        queries::STATEMENTS,
+        variants::STATEMENTS,
+        write::STATEMENTS,
+    ]
+    .concat()
 }
 
 /// Why a product or variant was not changed.

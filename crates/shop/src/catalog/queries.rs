@@ -2,10 +2,59 @@
 
 use jiff::Timestamp;
 use runout_core::money::Currency;
-use runout_store::{Composer, Db, Error, Result, Rows, Statement};
+use runout_store::{Composer, Db, Error, Result, Rows, Statement, statements};
 
 use super::model::{Assembler, Product};
 use crate::App;
+use crate::platform::lookups::{Field, Kind};
+use crate::platform::page::Resource;
+use crate::pricing::PriceTag;
+
+statements! {
+    /// What a predecessor lists: products of which the default variant can be had at `$2`, by name,
+    /// with its price in the currency `$1`; `$3` of them after the first `$4`.
+    FOR_SALE = "select p.id, p.title,
+            (select c.amount_minor from price c where c.variant_id = v.id and c.currency = $1
+                and c.effective_from <= $2 order by c.effective_from desc limit 1),
+            (select cast(coalesce(sum(l.on_hand - l.reserved), 0) as bigint)
+                from stock_level l join location o on o.id = l.location_id
+                where l.variant_id = v.id and o.active)
+        from product p join variant v on v.product_id = p.id and v.is_default
+        where p.deleted_at is null and p.enabled and (p.release_at is null or p.release_at <= $2)
+            and exists (select 1 from stock_level l join location o on o.id = l.location_id
+                where l.variant_id = v.id and o.active and l.on_hand > l.reserved)
+        order by p.title, p.id limit $3 offset $4";
+    FOR_SALE_COUNT = "select count(*)
+        from product p join variant v on v.product_id = p.id and v.is_default
+        where p.deleted_at is null and p.enabled and (p.release_at is null or p.release_at <= $1)
+            and exists (select 1 from stock_level l join location o on o.id = l.location_id
+                where l.variant_id = v.id and o.active and l.on_hand > l.reserved)";
+}
+
+/// Discs under the names of a predecessor, the Lea Record Shop. `kind` is not among them: its
+/// routes ask for discs alone, see [`DISCS_ONLY`].
+pub static PREDECESSOR_DISCS: Resource = Resource {
+    name: "discs",
+    fields: &[
+        Field::new("id", "p.id", Kind::Id),
+        Field::new("name", "p.title", Kind::Text),
+        Field::new("artist", "p.artist", Kind::Text),
+        Field::new("release_year", "p.release_year", Kind::Int).nullable(),
+        Field::new("style", "p.style", Kind::Text),
+        Field::new("amount", DEFAULT_AVAILABLE, Kind::Int),
+    ],
+    id_sql: "p.id",
+    default_sort: "id",
+    extras: &[],
+};
+
+/// The field to ask for when only discs are meant.
+pub static DISCS_ONLY: &[Field] = &[Field::new("kind", "p.kind", Kind::Choice(&["disc"]))];
+
+/// What of the default variant of `product p` can be sold.
+const DEFAULT_AVAILABLE: &str = "(select cast(coalesce(sum(l.on_hand - l.reserved), 0) as bigint) \
+    from stock_level l join location o on o.id = l.location_id \
+    join variant d on d.id = l.variant_id where d.product_id = p.id and d.is_default and o.active)";
 
 /// In which currency and at which moment prices are looked up.
 #[derive(Debug, Clone, Copy)]
@@ -149,4 +198,43 @@ pub(super) async fn read_all(
 pub async fn is_empty(db: &Db) -> Result<bool> {
     let any = Composer::new("select id from product limit 1").finish();
     Ok(db.read_one(any, |row| row.get::<i64>(0)).await?.is_none())
+}
+
+/// A product whose default variant is in stock.
+#[derive(Debug, Clone)]
+pub struct ForSale {
+    pub id: i64,
+    pub title: String,
+    /// `None`: it has no price in the asked currency, and so cannot be bought yet.
+    pub price: Option<PriceTag>,
+    /// Units of the default variant, at least 1.
+    pub available: i64,
+}
+
+/// Enabled and released products whose default variant is in stock, by title: `limit` of them after
+/// the first `offset`. For the predecessor whose pages have numbers.
+///
+/// # Errors
+/// The database's.
+pub async fn for_sale(app: &App, view: View, limit: i64, offset: i64) -> Result<Vec<ForSale>> {
+    let params = vec![view.currency.code().into(), view.now.into(), limit.into(), offset.into()];
+    let statement = Statement::new(&FOR_SALE, params).heavy();
+    let rows = app.db.read(statement, |row| {
+        Ok(ForSale {
+            id: row.get(0)?,
+            title: row.get(1)?,
+            price: row.get::<Option<i64>>(2)?.map(|minor| PriceTag::new(minor, view.currency)),
+            available: row.get(3)?,
+        })
+    });
+    rows.await
+}
+
+/// How many products [`for_sale`] finds.
+///
+/// # Errors
+/// The database's.
+pub async fn for_sale_count(app: &App, now: Timestamp) -> Result<i64> {
+    let statement = Statement::new(&FOR_SALE_COUNT, vec![now.into()]).heavy();
+    Ok(app.db.read_one(statement, |row| row.get(0)).await?.unwrap_or(0))
 }

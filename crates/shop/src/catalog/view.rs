@@ -123,7 +123,7 @@ fn replayed(status: u16, body: &RawValue) -> Response {
 }
 
 /// The problem that a refusal is to a client.
-pub(super) fn refused(why: Refused) -> Problem {
+pub(crate) fn refused(why: Refused) -> Problem {
     match why {
         Refused::NoProduct => Problem::not_found("product"),
         Refused::NoVariant => Problem::not_found("variant"),

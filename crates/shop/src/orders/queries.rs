@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use runout_core::ids::OrderId;
 use runout_core::money::Currency;
 use runout_store::{Composer, Db, Error, Result, Row, Statement, statements};
@@ -35,6 +36,10 @@ statements! {
         postgres: "select sku, id from variant where sku = any($1)",
     };
     PREDECESSOR_COUNT = "select count(*) from orders where account_id = $1";
+    PREDECESSOR_HISTORY = "select id, account_id, status, currency, total_minor, placed_at,
+            cancelled_at
+        from orders where account_id = $1
+        order by placed_at desc, id desc limit $2 offset $3";
 }
 
 /// The list of orders: newest first.
@@ -51,6 +56,69 @@ pub(super) static ORDERS: Resource = Resource {
     default_sort: "-placed_at",
     extras: &[],
 };
+
+/// Lines of orders under the names of a predecessor, the Lea Record Shop, whose orders had one
+/// line. They are listed order by order; `order` is there to be sorted by, the line's number breaks
+/// ties.
+pub static PREDECESSOR_REQUESTS: Resource = Resource {
+    name: "requests",
+    fields: &[
+        Field::new("id", "l.order_id", Kind::Id),
+        Field::new("client", "o.account_id", Kind::Id),
+        Field::new("disc", "v.product_id", Kind::Id),
+        // The name of the column, as it was.
+        Field::new("Disc", "v.product_id", Kind::Id),
+        Field::new("amount", "l.quantity", Kind::Int),
+        Field::new("operation_date", "o.placed_at", Kind::Time),
+        Field::new("status", "o.status", Kind::Choice(Status::ALL)),
+        Field::new("order", "l.order_id", Kind::Id).sortable(),
+    ],
+    id_sql: "l.line_no",
+    default_sort: "order",
+    extras: &[],
+};
+
+/// A line of an order, with what a predecessor wants to know of both.
+#[derive(Debug, Clone)]
+pub struct SoldLine {
+    pub order_id: i64,
+    pub line_no: i64,
+    pub account_id: i64,
+    pub product_id: i64,
+    pub quantity: i64,
+    pub placed_at: Timestamp,
+    pub status: Status,
+}
+
+/// A page of [`PREDECESSOR_REQUESTS`], of one account's orders or of all.
+///
+/// # Errors
+/// The database's.
+pub async fn sold_lines(db: &Db, list: &ListRequest, owner: Option<i64>) -> Result<Page<SoldLine>> {
+    let mut sql = Composer::new(
+        "select l.order_id, l.line_no, o.account_id, v.product_id, l.quantity, o.placed_at, o.status
+        from order_line l join orders o on o.id = l.order_id join variant v on v.id = l.variant_id
+        where ",
+    );
+    match owner {
+        Some(account) => sql.push("o.account_id = ").bind(account),
+        None => sql.push_each("1 = 1", "true"),
+    };
+    list.compose(&mut sql);
+    // Filters on columns without an index may read many orders.
+    let rows = db.read(sql.finish().heavy(), |row| {
+        Ok(SoldLine {
+            order_id: row.get(0)?,
+            line_no: row.get(1)?,
+            account_id: row.get(2)?,
+            product_id: row.get(3)?,
+            quantity: row.get(4)?,
+            placed_at: row.get(5)?,
+            status: status(&row.get::<String>(6)?)?,
+        })
+    });
+    Ok(list.page(rows.await?, |line, _| (line.line_no, Key::of(line.order_id))))
+}
 
 /// One order; `None` if there is none, or it is not `owner`'s.
 ///
@@ -93,6 +161,17 @@ pub async fn count(db: &Db, account: i64) -> Result<i64> {
     Ok(db.read_one(statement, |row| row.get(0)).await?.unwrap_or(0))
 }
 
+/// An account's orders, newest first: `limit` of them after the first `offset`. For the predecessor
+/// whose pages have numbers.
+///
+/// # Errors
+/// The database's.
+pub async fn history(db: &Db, account: i64, limit: i64, offset: i64) -> Result<Vec<OrderOut>> {
+    let params = vec![account.into(), limit.into(), offset.into()];
+    let orders = db.read(Statement::new(&PREDECESSOR_HISTORY, params), order).await?;
+    with_lines(db, orders).await
+}
+
 async fn with_lines(db: &Db, mut orders: Vec<OrderOut>) -> Result<Vec<OrderOut>> {
     if orders.is_empty() {
         return Ok(orders);
@@ -113,19 +192,26 @@ async fn with_lines(db: &Db, mut orders: Vec<OrderOut>) -> Result<Vec<OrderOut>>
     Ok(orders)
 }
 
+/// The default variant of each product, as far as there are any.
+///
+/// # Errors
+/// The database's.
+pub async fn default_variants(db: &Db, products: Vec<i64>) -> Result<HashMap<i64, i64>> {
+    if products.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let statement = Statement::new(&DEFAULT_VARIANTS, vec![products.into()]);
+    let rows: Vec<(i64, i64)> = db.read(statement, |row| Ok((row.get(0)?, row.get(1)?))).await?;
+    Ok(rows.into_iter().collect())
+}
+
 /// The default variant of each product, and the variant of each SKU, as far as there are any.
 pub(super) async fn resolve(
     db: &Db,
     products: Vec<i64>,
     skus: Vec<String>,
 ) -> Result<(HashMap<i64, i64>, HashMap<String, i64>)> {
-    let mut by_product = HashMap::new();
-    if !products.is_empty() {
-        let statement = Statement::new(&DEFAULT_VARIANTS, vec![products.into()]);
-        let rows: Vec<(i64, i64)> =
-            db.read(statement, |row| Ok((row.get(0)?, row.get(1)?))).await?;
-        by_product.extend(rows);
-    }
+    let by_product = default_variants(db, products).await?;
     let mut by_sku = HashMap::new();
     if !skus.is_empty() {
         let statement = Statement::new(&BY_SKU, vec![skus.into()]);

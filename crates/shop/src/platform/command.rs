@@ -5,36 +5,13 @@
 use std::ops::Range;
 
 use jiff::Timestamp;
-use runout_store::{Error, Result, Rows, Statement, Step, Transaction, Value, statements};
+use runout_store::{Error, Result, Rows, Statement, Step, Transaction, Value};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::sql::{KEY, NEXT_ID, STORE_AUDIT, STORE_EVENTS, STORE_KEY};
 use crate::App;
-
-statements! {
-    KEY = "select fingerprint, status, body from idempotency where account_id = $1 and key = $2";
-    STORE_KEY = "insert into idempotency
-        (account_id, key, fingerprint, order_id, status, body, created_at)
-        values ($1, $2, $3, null, $4, $5, $6)";
-    /// Also used by the stock writer.
-    STORE_EVENTS = {
-        sqlite: "insert into outbox (id, at, topic, entity, entity_id, payload)
-            values ($1, $2, $3, $4, $5, $6)",
-        postgres: "insert into outbox (id, at, topic, entity, entity_id, payload)
-            select * from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[],
-                $5::bigint[], $6::jsonb[])",
-    };
-    STORE_AUDIT = {
-        sqlite: "insert into audit (id, at, actor_id, action, entity, entity_id, changes)
-            values ($1, $2, $3, $4, $5, $6, $7)",
-        postgres: "insert into audit (id, at, actor_id, action, entity, entity_id, changes)
-            select * from unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[],
-                $5::text[], $6::bigint[], $7::jsonb[])",
-    };
-    /// The next id of a sequence, taken inside the transaction: for rows that are made one by one.
-    NEXT_ID = "update id_sequence set next = next + $2 where name = $1 returning next - $2";
-}
 
 /// Events and audit rows that one command may write, unless it says otherwise.
 pub const RECORDS_MAX: i64 = 16;

@@ -21,5 +21,6 @@ pub mod request;
 pub mod responses;
 mod route_metrics;
 pub mod server;
+pub(crate) mod sql;
 mod stall;
 pub mod telemetry;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::{Content, Ref, RefOr, Response};
+use utoipa::openapi::{Content, Ref, RefOr, Response, Schema};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
 use super::problem::{PROBLEM_JSON, ProblemSchema};
@@ -76,7 +76,9 @@ fn meaning(status: u16) -> &'static str {
     }
 }
 
-/// The schema of a problem, to be registered once with the document.
-pub fn problem_schema() -> (String, RefOr<utoipa::openapi::Schema>) {
-    (ProblemSchema::name().into_owned(), ProblemSchema::schema())
+/// The schema of a problem and those it refers to, to be registered once with the document.
+pub fn problem_schemas() -> Vec<(String, RefOr<Schema>)> {
+    let mut schemas = vec![(ProblemSchema::name().into_owned(), ProblemSchema::schema())];
+    ProblemSchema::schemas(&mut schemas);
+    schemas
 }

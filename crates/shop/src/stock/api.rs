@@ -374,7 +374,8 @@ fn replayed(status: i64, body: String) -> Response {
     (status.unwrap_or(StatusCode::OK), headers, body).into_response()
 }
 
-fn refused(refusal: &MoveRefusal) -> Problem {
+/// The problem that a refused movement is to a client.
+pub(crate) fn refused(refusal: &MoveRefusal) -> Problem {
     match refusal {
         MoveRefusal::UnknownVariant(id) => {
             Problem::not_found("variant").detail(format!("There is no variant {id}."))

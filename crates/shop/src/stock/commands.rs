@@ -130,4 +130,14 @@ statements! {
             select * from unnest($1::bigint[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[],
                 $6::text[], $7::timestamptz[])",
     };
+    INSERT_LOCATION = "insert into location (id, code, name, priority, active, version)
+        values ($1, $2, $3, $4, $5, 1)";
+    UPDATE_LOCATION = "update location set name = $2, priority = $3, active = $4, version = version + 1
+        where id = $1";
+    /// The row that a change begins from; on PostgreSQL locked.
+    LOCK_LOCATION = {
+        sqlite: "select id, code, name, priority, active, version from location where id = $1",
+        postgres: "select id, code, name, priority, active, version from location where id = $1
+            for update",
+    };
 }

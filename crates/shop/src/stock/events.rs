@@ -10,7 +10,7 @@ use runout_core::stock::{Difference, Level, Placed};
 use runout_store::{Statement, Value};
 
 use crate::orders::commands::push;
-use crate::platform::command::STORE_EVENTS;
+use crate::platform::sql::STORE_EVENTS;
 
 /// The outbox rows of a batch. However many orders drew on a variant, its stock is told once, as it
 /// is after the batch: others care for the state, not for the steps.

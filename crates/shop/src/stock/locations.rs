@@ -1,25 +1,13 @@
 //! Locations: stock pools with a priority.
 
-use runout_store::{Error, Result, Rows, Statement, statements};
+use runout_store::{Error, Result, Rows, Statement};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::commands::{INSERT_LOCATION, LOCK_LOCATION, UPDATE_LOCATION};
 use super::queries;
 use crate::platform::command::{Changes, Command, Decision, next_ids};
-
-statements! {
-    INSERT = "insert into location (id, code, name, priority, active, version)
-        values ($1, $2, $3, $4, $5, 1)";
-    UPDATE = "update location set name = $2, priority = $3, active = $4, version = version + 1
-        where id = $1";
-    /// The row that a change begins from; on PostgreSQL locked.
-    LOCKED = {
-        sqlite: "select id, code, name, priority, active, version from location where id = $1",
-        postgres: "select id, code, name, priority, active, version from location where id = $1
-            for update",
-    };
-}
 
 /// A stock pool: a fulfilment centre, a shop floor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -64,7 +52,7 @@ impl Command for AddLocation {
         let (priority, active) = (*priority, *active);
         let (code_value, name_value) = (code.as_str().into(), name.as_str().into());
         let params = vec![id.into(), code_value, name_value, priority.into(), active.into()];
-        changes.store(Statement::new(&INSERT, params));
+        changes.store(Statement::new(&INSERT_LOCATION, params));
         let location =
             Location { id, code: code.clone(), name: name.clone(), priority, active, version: 1 };
         changes.event("location.created", "location", id, json!(location));
@@ -90,7 +78,7 @@ impl Command for ChangeLocation {
     const STATUS: u16 = 200;
 
     fn load(&self) -> Vec<Statement> {
-        vec![Statement::new(&LOCKED, vec![self.id.into()])]
+        vec![Statement::new(&LOCK_LOCATION, vec![self.id.into()])]
     }
 
     fn decide(
@@ -114,7 +102,7 @@ impl Command for ChangeLocation {
             after.priority.into(),
             after.active.into(),
         ];
-        changes.store(Statement::new(&UPDATE, params));
+        changes.store(Statement::new(&UPDATE_LOCATION, params));
         changes.event("location.updated", "location", self.id, json!(after));
         let audit = json!({
             "name": [before.name, after.name],

@@ -16,6 +16,7 @@ mod store;
 mod writer;
 
 pub use answers::{LevelOut, Moved};
+pub(crate) use api::refused;
 pub use api::router;
 pub use intake::Receiving;
 pub use locations::Location;
@@ -23,5 +24,5 @@ pub use writer::{Answer, Limits, StockWriter, Undecided};
 
 /// Every statement of this capability.
 pub(crate) fn statements() -> Vec<&'static runout_store::Sql> {
-    [commands::STATEMENTS, locations::STATEMENTS, queries::STATEMENTS].concat()
+    [commands::STATEMENTS, queries::STATEMENTS].concat()
 }

@@ -15,6 +15,10 @@ statements! {
     LOCATION_BY_CODE = "select id from location where code = $1";
     /// Where goods go when nobody says where: the first place that sales take from.
     DEFAULT_LOCATION = "select id from location order by active desc, priority, id limit 1";
+    /// What of the variant `$1` can be sold from other locations than `$2`.
+    AVAILABLE_ELSEWHERE = "select cast(coalesce(sum(l.on_hand - l.reserved), 0) as bigint)
+        from stock_level l join location o on o.id = l.location_id
+        where l.variant_id = $1 and l.location_id <> $2 and o.active";
 }
 
 pub(super) const CAUSES: &[&str] = &["receipt", "adjustment", "transfer", "order", "cancel"];
@@ -125,6 +129,16 @@ pub async fn default_location(db: &Db) -> Result<i64> {
     let found =
         db.read_one(Statement::new(&DEFAULT_LOCATION, Vec::new()), |row| row.get(0)).await?;
     Ok(found.expect("the schema comes with a location, and locations are never deleted"))
+}
+
+/// What of a variant can be sold from other locations than this one.
+///
+/// # Errors
+/// The database's.
+pub async fn available_elsewhere(db: &Db, variant: i64, location: i64) -> Result<i64> {
+    let params = vec![variant.into(), location.into()];
+    let statement = Statement::new(&AVAILABLE_ELSEWHERE, params);
+    Ok(db.read_one(statement, |row| row.get(0)).await?.unwrap_or(0))
 }
 
 pub(super) async fn levels(db: &Db, list: &ListRequest) -> Result<Page<LevelOut>> {

@@ -53,9 +53,9 @@ on_both_engines! {
             (json!({"username": "ana@example.com"}), 400, "invalid_body", "/username"),
         ] {
             let mut body = new_account("bia");
-            body.as_object_mut().expect("an object").extend(
-                change.as_object().expect("an object").clone(),
-            );
+            body.as_object_mut()
+                .expect("an object")
+                .extend(change.as_object().expect("an object").clone());
             let answer = shop.anonymous().post("/api/v1/accounts", body).await;
             let problem = answer.expect_problem(status, code);
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{change}");
@@ -104,9 +104,9 @@ on_both_engines! {
             (json!({"username": "a\u{0}b"}), "/username"),
         ] {
             let mut body = new_account("bia");
-            body.as_object_mut().expect("an object").extend(
-                change.as_object().expect("an object").clone(),
-            );
+            body.as_object_mut()
+                .expect("an object")
+                .extend(change.as_object().expect("an object").clone());
             let answer = shop.anonymous().post("/api/v1/accounts", body).await;
             let problem = answer.expect_problem(400, "invalid_body");
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{change}");
@@ -190,8 +190,7 @@ on_both_engines! {
             By::actor(Actor::Account { id: client.account_id, role: Role::Superuser })
         };
         for _ in 0..3 {
-            let demotion =
-                accounts::AccountPatch { role: Some(Role::Staff), ..Default::default() };
+            let demotion = accounts::AccountPatch { role: Some(Role::Staff), ..Default::default() };
             let (one, two) = tokio::join!(
                 accounts::deactivate(&shop.app, by(&root), other.account_id),
                 accounts::update(&shop.app, by(&other), root.account_id, demotion),

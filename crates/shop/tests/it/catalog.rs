@@ -55,21 +55,31 @@ on_both_engines! {
         assert_eq!(listed, json!({"items": [expected], "next": null}));
         let path = format!("/api/v1/variants/{variant_id}");
         assert_eq!(shop.anonymous().get(&path).await.expect(200), expected["variants"][0]);
-        assert_eq!(count(&shop, "select count(*) from outbox where topic = 'product.created'").await, 1);
-        assert_eq!(count(&shop, "select count(*) from audit where action = 'price.create'").await, 1);
+        assert_eq!(
+            count(&shop, "select count(*) from outbox where topic = 'product.created'").await,
+            1
+        );
+        assert_eq!(
+            count(&shop, "select count(*) from audit where action = 'price.create'").await,
+            1
+        );
     }
 
     async fn a_product_in_several_forms(shop: TestShop) {
         let staff = shop.staff().await;
-        let made = add(&staff, json!({"title": "Blue", "kind": "merch", "variants": [
-            {"sku": "BLUE-S", "title": "S", "limit_per_order": 2, "prices": [
-                {"currency": "EUR", "amount": "20"},
-                {"currency": "EUR", "amount": "15", "effective_from": "2026-01-01T00:00:00Z"},
-                {"currency": "EUR", "amount": "25", "effective_from": "2027-01-01T00:00:00Z"},
-                {"currency": "JPY", "amount": "3000"},
-            ]},
-            {"title": "M", "limit_per_customer": 5},
-        ]})).await;
+        let made = add(
+            &staff,
+            json!({"title": "Blue", "kind": "merch", "variants": [
+                {"sku": "BLUE-S", "title": "S", "limit_per_order": 2, "prices": [
+                    {"currency": "EUR", "amount": "20"},
+                    {"currency": "EUR", "amount": "15", "effective_from": "2026-01-01T00:00:00Z"},
+                    {"currency": "EUR", "amount": "25", "effective_from": "2027-01-01T00:00:00Z"},
+                    {"currency": "JPY", "amount": "3000"},
+                ]},
+                {"title": "M", "limit_per_customer": 5},
+            ]}),
+        )
+        .await;
         let (small, medium) = (&made["variants"][0], &made["variants"][1]);
         assert_eq!((&small["sku"], &small["limit_per_order"]), (&json!("BLUE-S"), &json!(2)));
         assert_eq!(small["price"]["amount"], "20.00");
@@ -92,9 +102,14 @@ on_both_engines! {
         staff.delete(&last).await.expect(204);
         staff.delete(&last).await.expect_problem(404, "not_found");
         staff.patch(&last, json!({"title": "XL"})).await.expect_problem(404, "not_found");
-        assert_eq!(staff.get(&path).await.expect(200)["variants"].as_array().map(Vec::len), Some(2));
+        assert_eq!(
+            staff.get(&path).await.expect(200)["variants"].as_array().map(Vec::len),
+            Some(2)
+        );
         // Its SKU stays taken.
-        staff.post(&format!("{path}/variants"), json!({"sku": "BLUE-L"})).await
+        staff
+            .post(&format!("{path}/variants"), json!({"sku": "BLUE-L"}))
+            .await
             .expect_problem(409, "sku_taken");
     }
 
@@ -104,7 +119,9 @@ on_both_engines! {
         let second = add(&staff, json!({"title": "Two"})).await;
         let variant = &second["variants"][0];
         assert_eq!(variant["sku"], format!("R-{}-{}", id(&second), id(variant)));
-        let problem = staff.post("/api/v1/products", json!({"title": "Three", "sku": "R-2"})).await
+        let problem = staff
+            .post("/api/v1/products", json!({"title": "Three", "sku": "R-2"}))
+            .await
             .expect_problem(409, "sku_taken");
         assert_eq!(problem["sku"], "R-2");
         let path = format!("/api/v1/variants/{}", id(variant));
@@ -118,8 +135,12 @@ on_both_engines! {
 
     async fn a_patch_tells_absent_null_and_values_apart(shop: TestShop) {
         let staff = shop.staff().await;
-        let made = add(&staff, json!({"title": "A", "artist": "B", "release_year": 1980,
-            "release_at": "2026-12-01T00:00:00.123456789Z", "description": "x"})).await;
+        let made = add(
+            &staff,
+            json!({"title": "A", "artist": "B", "release_year": 1980,
+            "release_at": "2026-12-01T00:00:00.123456789Z", "description": "x"}),
+        )
+        .await;
         assert_eq!(made["release_at"], "2026-12-01T00:00:00.123456Z");
         let path = format!("/api/v1/products/{}", id(&made));
         shop.clock.advance(std::time::Duration::from_secs(5));
@@ -131,8 +152,14 @@ on_both_engines! {
         assert_eq!(changed["updated_at"], "2026-11-21T12:00:05Z");
         assert_eq!(changed["release_at"], made["release_at"]);
         assert_eq!(staff.get(&path).await.expect(200), changed);
-        let all = staff.patch(&path, json!({"artist": null, "release_at": null, "kind": "other",
-            "attributes": {"n": 1}, "enabled": false})).await.expect(200);
+        let all = staff
+            .patch(
+                &path,
+                json!({"artist": null, "release_at": null, "kind": "other",
+            "attributes": {"n": 1}, "enabled": false}),
+            )
+            .await
+            .expect(200);
         assert_eq!((&all["artist"], &all["release_at"]), (&json!(""), &Value::Null));
         assert_eq!((&all["kind"], &all["attributes"]), (&json!("other"), &json!({"n": 1})));
         let events = "select count(*) from outbox where topic = 'product.updated'";
@@ -150,7 +177,8 @@ on_both_engines! {
             (json!({"release_at": "9999-01-01T00:00:00Z"}), "/release_at"),
             (json!({"colour": "red"}), "/colour"),
         ] {
-            let problem = staff.patch(&path, body.clone()).await.expect_problem(400, "invalid_body");
+            let problem =
+                staff.patch(&path, body.clone()).await.expect_problem(400, "invalid_body");
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
         }
     }
@@ -172,7 +200,9 @@ on_both_engines! {
         let variant = add(&staff, json!({"title": "A"})).await["variants"][0].clone();
         let path = format!("/api/v1/variants/{}", id(&variant));
         let body = || Some(json!({"limit_per_order": 3}));
-        staff.send(Method::PATCH, &path, body(), &[("if-match", "\"9\"")]).await
+        staff
+            .send(Method::PATCH, &path, body(), &[("if-match", "\"9\"")])
+            .await
             .expect_problem(412, "precondition_failed");
         let changed = staff.send(Method::PATCH, &path, body(), &[("if-match", "\"1\"")]).await;
         assert_eq!(changed.headers["etag"], "\"2\"");
@@ -203,12 +233,15 @@ on_both_engines! {
     }
 
     async fn who_sees_what(shop: TestShop) {
-        let (staff, ana, anyone) = (shop.staff().await, shop.customer("ana").await, shop.anonymous());
+        let (staff, ana, anyone) =
+            (shop.staff().await, shop.customer("ana").await, shop.anonymous());
         let open = add(&staff, json!({"title": "Open"})).await;
         let hidden = add(&staff, json!({"title": "Hidden", "enabled": false})).await;
         let gone = add(&staff, json!({"title": "Gone", "sku": "GONE"})).await;
         staff.delete(&format!("/api/v1/products/{}", id(&gone))).await.expect(204);
-        for (client, visible) in [(&anyone, vec![&open]), (&ana, vec![&open]), (&staff, vec![&hidden, &open])] {
+        for (client, visible) in
+            [(&anyone, vec![&open]), (&ana, vec![&open]), (&staff, vec![&hidden, &open])]
+        {
             let listed = client.get("/api/v1/products").await.expect(200);
             assert_eq!(listed["items"], json!(visible));
             for product in [&open, &hidden, &gone] {
@@ -232,12 +265,15 @@ on_both_engines! {
         staff.delete(&gone).await.expect_problem(404, "not_found");
         staff.patch(&gone, json!({"title": "Back"})).await.expect_problem(404, "not_found");
         staff.post(&format!("{gone}/variants"), json!({})).await.expect_problem(404, "not_found");
-        staff.post("/api/v1/products", json!({"title": "New", "sku": "GONE"})).await
+        staff
+            .post("/api/v1/products", json!({"title": "New", "sku": "GONE"}))
+            .await
             .expect_problem(409, "sku_taken");
     }
 
     async fn only_staff_write(shop: TestShop) {
-        let (staff, ana, anyone) = (shop.staff().await, shop.customer("ana").await, shop.anonymous());
+        let (staff, ana, anyone) =
+            (shop.staff().await, shop.customer("ana").await, shop.anonymous());
         let made = add(&staff, json!({"title": "A"})).await;
         let (product, variant) = (id(&made), id(&made["variants"][0]));
         for (method, path, body) in [
@@ -277,13 +313,21 @@ on_both_engines! {
             (json!({"title": "A", "sku": "x".repeat(65)}), "/sku"),
             (json!({"title": "A", "sku": "X", "variants": [{}]}), ""),
             (json!({"title": "A", "variants": [{"sku": "X"}, {"sku": "X"}]}), "/variants"),
-            (json!({"title": "A", "variants": [{"limit_per_order": 0}]}), "/variants/0/limit_per_order"),
+            (
+                json!({"title": "A", "variants": [{"limit_per_order": 0}]}),
+                "/variants/0/limit_per_order",
+            ),
             (json!({"title": "A", "price": {"currency": "EUR", "amount": 10}}), "/price/amount"),
-            (json!({"title": "A", "price": {"currency": "EUR", "amount": "1.001"}}), "/price/amount"),
+            (
+                json!({"title": "A", "price": {"currency": "EUR", "amount": "1.001"}}),
+                "/price/amount",
+            ),
             (json!({"title": "A", "price": {"currency": "XXQ", "amount": "1"}}), "/price/currency"),
-            (json!({"title": "A", "variants": [{"prices": [
+            (
+                json!({"title": "A", "variants": [{"prices": [
                 {"currency": "EUR", "amount": "1"}, {"currency": "EUR", "amount": "2"}]}]}),
-                "/variants/0/prices"),
+                "/variants/0/prices",
+            ),
         ] {
             let problem = staff.post("/api/v1/products", body.clone()).await;
             let problem = problem.expect_problem(400, "invalid_body");

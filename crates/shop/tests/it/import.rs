@@ -66,7 +66,10 @@ on_both_engines! {
         assert_eq!(first.failed as usize, first.errors.len());
         assert!(first.created >= 495, "{:?}", first.errors);
         let pepper = product(&shop, "q=sgt+pepper").await;
-        assert_eq!((&pepper["artist"], &pepper["release_year"]), (&json!("The Beatles"), &json!(1967)));
+        assert_eq!(
+            (&pepper["artist"], &pepper["release_year"]),
+            (&json!("The Beatles"), &json!(1967))
+        );
         assert_eq!(pepper["variants"][0]["sku"], format!("R-{}", pepper["id"]));
         let before = rows_written(&shop).await;
         let second = import(&shop, &shelf, ALBUMS).await;
@@ -89,16 +92,21 @@ on_both_engines! {
         let received = std::mem::take(&mut *shelf.0.lock().expect("no panic"));
         let variant_id = one["variants"][0]["id"].as_i64().expect("an id");
         let location_code = Some("main".to_owned());
-        let expected = Intake { variant_id, location_code, quantity: 5, import_key: "sku:S1".to_owned() };
+        let expected =
+            Intake { variant_id, location_code, quantity: 5, import_key: "sku:S1".to_owned() };
         assert_eq!(received, std::slice::from_ref(&expected));
 
         // Broken off before the goods were on the shelf: the next import makes up for it.
         assert_eq!(counts(&import(&shop, &shelf, file).await), (0, 0, 4, 0));
         assert_eq!(std::mem::take(&mut *shelf.0.lock().expect("no panic")), [expected]);
-        shop.app.db.script(&format!(
+        shop.app
+            .db
+            .script(&format!(
             "insert into stock_level (id, variant_id, location_id, on_hand, reserved, movements)
              values (1, {variant_id}, 1, 0, 0, 1)"
-        )).await.expect("stock");
+        ))
+            .await
+            .expect("stock");
         assert_eq!(counts(&import(&shop, &shelf, file).await), (0, 0, 4, 0));
         assert!(shelf.0.lock().expect("no panic").is_empty(), "sold out stays sold out");
 
@@ -112,15 +120,23 @@ on_both_engines! {
 
     async fn what_differs_is_changed_and_nothing_else(shop: TestShop) {
         let (staff, shelf) = (shop.staff().await, Shelf::default());
-        let file = b"title,artist,year,genre,sku\nOne,A,1990,Rock,S1\nTwo,B,1991,Pop,S2\nThree,C,,,S3\n";
+        let file =
+            b"title,artist,year,genre,sku\nOne,A,1990,Rock,S1\nTwo,B,1991,Pop,S2\nThree,C,,,S3\n";
         assert_eq!(counts(&import(&shop, &shelf, file).await), (3, 0, 0, 0));
         let path = |product: &Value| format!("/api/v1/products/{}", product["id"]);
-        let (one, two, three) =
-            (product(&shop, "sku=S1").await, product(&shop, "sku=S2").await, product(&shop, "sku=S3").await);
-        let body = json!({"description": "Staff's words", "enabled": false, "attributes": {"n": 1}});
+        let (one, two, three) = (
+            product(&shop, "sku=S1").await,
+            product(&shop, "sku=S2").await,
+            product(&shop, "sku=S3").await,
+        );
+        let body =
+            json!({"description": "Staff's words", "enabled": false, "attributes": {"n": 1}});
         staff.patch(&path(&one), body).await.expect(200);
         staff.delete(&path(&two)).await.expect(204);
-        staff.patch(&path(&three), json!({"release_year": 1980, "style": "Jazz"})).await.expect(200);
+        staff
+            .patch(&path(&three), json!({"release_year": 1980, "style": "Jazz"}))
+            .await
+            .expect(200);
         assert_eq!(counts(&import(&shop, &shelf, file).await), (0, 0, 3, 0));
         let newer = b"title,artist,year,genre,sku,notes\nOne!,A,1990,Rock,S1,x\nTwo!,B,1991,Pop,S2,\nThree,C,,,S3,\n";
         let report = import(&shop, &shelf, newer).await;
@@ -135,7 +151,10 @@ on_both_engines! {
 
     async fn a_bad_row_harms_no_other(shop: TestShop) {
         let (staff, shelf) = (shop.staff().await, Shelf::default());
-        staff.post("/api/v1/products", json!({"title": "By hand", "sku": "TAKEN"})).await.expect(201);
+        staff
+            .post("/api/v1/products", json!({"title": "By hand", "sku": "TAKEN"}))
+            .await
+            .expect(201);
         let mut file = b"title,artist,year,sku\nGood,A,1990,S1\nBad year,A,19755,S2\n,A,1990,S3\nTaken,A,1990,TAKEN\n"
             .to_vec();
         for n in 0..450 {

@@ -4,12 +4,14 @@
 mod accounts;
 mod authorisation;
 mod catalog;
+mod crash;
 mod import;
 mod lists;
 mod logins;
 mod openapi;
 mod order_keys;
 mod orders;
+mod predecessors;
 mod pricing;
 mod seam;
 mod search;

@@ -55,7 +55,11 @@ on_both_engines! {
             (json!({"currency": "JPY", "amount": "1200"}), 1200, "1200"),
             (json!({"currency": "BHD", "amount": "1.234"}), 1234, "1.234"),
             (json!({"currency": "USD", "amount_minor": 999}), 999, "9.99"),
-            (json!({"currency": "GBP", "amount": "10000000000.00"}), 1_000_000_000_000_i64, "10000000000.00"),
+            (
+                json!({"currency": "GBP", "amount": "10000000000.00"}),
+                1_000_000_000_000_i64,
+                "10000000000.00",
+            ),
             (json!({"currency": "CHF", "amount": "0"}), 0, "0.00"),
         ] {
             let made = staff.post(&path, body.clone()).await.expect(201);
@@ -63,7 +67,10 @@ on_both_engines! {
             assert_eq!(made["effective_from"], "2026-11-21T12:00:00Z", "now, if nobody says");
             let currency = body["currency"].as_str().expect("text");
             let shown = price_now(&shop.anonymous(), product, currency).await;
-            assert_eq!(shown, json!({"amount_minor": minor, "currency": currency, "amount": amount}));
+            assert_eq!(
+                shown,
+                json!({"amount_minor": minor, "currency": currency, "amount": amount})
+            );
         }
         for (body, pointer) in [
             (json!({"currency": "JPY", "amount": "1.5"}), "/amount"),
@@ -82,7 +89,9 @@ on_both_engines! {
         for query in ["currency=XXX", "currency=eur", "currency=", "currency=%00"] {
             let address = format!("/api/v1/products?{query}");
             shop.anonymous().get(&address).await.expect(400);
-            shop.anonymous().get(&format!("/api/v1/products/{product}?{query}")).await
+            shop.anonymous()
+                .get(&format!("/api/v1/products/{product}?{query}"))
+                .await
                 .expect_problem(400, "unknown_currency");
         }
     }
@@ -91,11 +100,13 @@ on_both_engines! {
         let staff = shop.staff().await;
         let product = add(&staff, json!({"title": "A"})).await;
         let path = format!("/api/v1/products/{}/prices", id(&product));
-        let body = json!({"currency": "EUR", "amount": "1", "effective_from": "2026-12-01T00:00:00Z"});
+        let body =
+            json!({"currency": "EUR", "amount": "1", "effective_from": "2026-12-01T00:00:00Z"});
         let first = staff.post(&path, body.clone()).await.expect(201);
         assert_eq!(first["variant_id"], product["variants"][0]["id"]);
         staff.post(&path, body.clone()).await.expect_problem(409, "price_exists");
-        let other = json!({"currency": "USD", "amount": "1", "effective_from": "2026-12-01T00:00:00Z"});
+        let other =
+            json!({"currency": "USD", "amount": "1", "effective_from": "2026-12-01T00:00:00Z"});
         staff.post(&path, other).await.expect(201);
         staff.delete(&format!("/api/v1/prices/{}", id(&first))).await.expect(204);
         staff.post(&path, body).await.expect(201);
@@ -131,14 +142,19 @@ on_both_engines! {
             address = format!("{path}?limit=1&cursor={next}");
         }
         assert_eq!(json!(seen), json!([made[3], made[2], made[1], made[0]]));
-        for (price, status) in [(&made[0], 409), (&made[2], 409), (&made[3], 204), (&made[3], 404)] {
+        for (price, status) in [(&made[0], 409), (&made[2], 409), (&made[3], 204), (&made[3], 404)]
+        {
             staff.delete(&format!("/api/v1/prices/{}", id(price))).await.expect(status);
         }
-        staff.delete(&format!("/api/v1/prices/{}", id(&made[0]))).await
+        staff
+            .delete(&format!("/api/v1/prices/{}", id(&made[0])))
+            .await
             .expect_problem(409, "price_in_effect");
         staff.delete(&format!("/api/v1/products/{product}")).await.expect(204);
         assert_eq!(staff.get(&path).await.expect(200)["items"].as_array().map(Vec::len), Some(3));
-        staff.post(&path, json!({"currency": "EUR", "amount": "1"})).await
+        staff
+            .post(&path, json!({"currency": "EUR", "amount": "1"}))
+            .await
             .expect_problem(404, "not_found");
         staff.get("/api/v1/variants/999/prices").await.expect_problem(404, "not_found");
     }

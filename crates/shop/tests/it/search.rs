@@ -69,7 +69,10 @@ on_both_engines! {
         assert_eq!(titles(&anyone, "q=").await.len(), 6);
         assert_eq!(titles(&anyone, "q=rock&artist=Sigur+R%C3%B3s").await, ["Ágætis byrjun"]);
         let id = anyone.get("/api/v1/products?q=honky").await.expect(200)["items"][0]["id"].clone();
-        staff.patch(&format!("/api/v1/products/{id}"), json!({"title": "Émigré"})).await.expect(200);
+        staff
+            .patch(&format!("/api/v1/products/{id}"), json!({"title": "Émigré"}))
+            .await
+            .expect(200);
         assert_eq!(titles(&anyone, "q=emigre").await, ["Émigré"]);
         assert!(titles(&anyone, "q=honky").await.is_empty());
         staff.delete(&format!("/api/v1/products/{id}")).await.expect(204);
@@ -104,7 +107,10 @@ on_both_engines! {
         ] {
             assert_eq!(titles(&staff, query).await, found, "{query}");
         }
-        assert_eq!(titles(&staff, "sort=release_year").await.last().map(String::as_str), Some("No year"));
+        assert_eq!(
+            titles(&staff, "sort=release_year").await.last().map(String::as_str),
+            Some("No year")
+        );
         let path = format!("id={}", id(&none));
         assert_eq!(titles(&staff, &path).await, ["No year"]);
         assert!(titles(&shop.anonymous(), &path).await.is_empty());
@@ -128,22 +134,32 @@ on_both_engines! {
         for n in 0..12 {
             let year = if n % 4 == 0 { Value::Null } else { json!(2000 + n % 3) };
             let variants = json!([{"title": "a"}, {"title": "b"}]);
-            add(&staff, json!({"title": format!("T{}", n % 5), "release_year": year,
-                "variants": variants})).await;
+            add(
+                &staff,
+                json!({"title": format!("T{}", n % 5), "release_year": year,
+                "variants": variants}),
+            )
+            .await;
         }
-        for sort in ["-id", "id", "title", "-title", "release_year", "-release_year", "created_at"] {
-            let all = staff.get(&format!("/api/v1/products?limit=100&sort={sort}")).await.expect(200);
-            let before: Vec<i64> = all["items"].as_array().expect("a list").iter().map(id).collect();
+        for sort in ["-id", "id", "title", "-title", "release_year", "-release_year", "created_at"]
+        {
+            let all =
+                staff.get(&format!("/api/v1/products?limit=100&sort={sort}")).await.expect(200);
+            let before: Vec<i64> =
+                all["items"].as_array().expect("a list").iter().map(id).collect();
             let mut seen = Vec::new();
             let mut query = format!("limit=5&sort={sort}");
             loop {
                 let page = staff.get(&format!("/api/v1/products?{query}")).await.expect(200);
                 let items = page["items"].as_array().expect("a list");
-                assert!(items.iter().all(|item| item["variants"].as_array().map(Vec::len) == Some(2)));
+                assert!(
+                    items.iter().all(|item| item["variants"].as_array().map(Vec::len) == Some(2))
+                );
                 seen.extend(items.iter().map(id));
                 // Others add products meanwhile.
                 let variants = json!([{"title": "a"}, {"title": "b"}]);
-                add(&staff, json!({"title": "T2", "release_year": 2001, "variants": variants})).await;
+                add(&staff, json!({"title": "T2", "release_year": 2001, "variants": variants}))
+                    .await;
                 let Some(next) = page["next"].as_str() else { break };
                 query = format!("limit=5&sort={sort}&cursor={next}");
             }
@@ -185,7 +201,8 @@ on_both_engines! {
 
     async fn a_filtered_page_reads_an_index(shop: TestShop) {
         fill_many(&shop).await;
-        for query in ["artist=Artist+7&release_year=1982", "artist=Artist+7&release_year__gte=1982"] {
+        for query in ["artist=Artist+7&release_year=1982", "artist=Artist+7&release_year__gte=1982"]
+        {
             let plan = explain(&shop, query).await;
             assert!(plan.contains("product_artist_year"), "{query}:\n{plan}");
             for table in ["product", "variant", "price", "stock_level"] {

@@ -37,9 +37,7 @@ on_both_engines! {
         stage(&shop.app.db, 2, 1).await;
         ask(&shop.app, receive(1, 1, 5)).await;
         // Twenty at once: most share a batch with the first.
-        let same = (0..20).map(|_| {
-            shop.app.stock.ask(keyed(sell(1, &[(1, 1)]), 1, "k", 1))
-        });
+        let same = (0..20).map(|_| shop.app.stock.ask(keyed(sell(1, &[(1, 1)]), 1, "k", 1)));
         let answers: Vec<_> =
             join_all(same).await.into_iter().map(|answer| answer.expect("decided")).collect();
         assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
@@ -59,10 +57,13 @@ on_both_engines! {
         ask(&shop.app, receive(1, 1, 1_000)).await;
         // The database refuses any line of 13, for a reason that the rules know nothing of.
         let poison = match shop.app.db.engine() {
-            runout_store::Engine::Sqlite => "create trigger poison before insert on order_line
-                when new.quantity = 13 begin select raise(abort, 'poison'); end",
-            runout_store::Engine::Postgres =>
-                "alter table order_line add constraint poison check (quantity <> 13)",
+            runout_store::Engine::Sqlite => {
+                "create trigger poison before insert on order_line
+                when new.quantity = 13 begin select raise(abort, 'poison'); end"
+            }
+            runout_store::Engine::Postgres => {
+                "alter table order_line add constraint poison check (quantity <> 13)"
+            }
         };
         shop.app.db.script(poison).await.expect("poisoned");
         let asks = (1..=40).map(|quantity| shop.app.stock.ask(sell(1, &[(1, quantity)])));
@@ -89,11 +90,8 @@ on_both_engines! {
         }
         let other = shop.second_node().await;
         let storm = (0..400).map(|n| {
-            let (app, lines) = if n % 2 == 0 {
-                (&shop.app, [(1, 1), (2, 1)])
-            } else {
-                (&other, [(2, 1), (1, 1)])
-            };
+            let (app, lines) =
+                if n % 2 == 0 { (&shop.app, [(1, 1), (2, 1)]) } else { (&other, [(2, 1), (1, 1)]) };
             ask(app, sell(1, &lines))
         });
         let outcomes = join_all(storm).await;
@@ -129,9 +127,8 @@ on_both_engines! {
         shop.app.db.script("update variant set limit_per_customer = 3").await.expect("limited");
         ask(&shop.app, receive(1, 1, 100)).await;
         let other = shop.second_node().await;
-        let rush = (0..20).map(|n| {
-            ask(if n % 2 == 0 { &shop.app } else { &other }, sell(1, &[(1, 1)]))
-        });
+        let rush =
+            (0..20).map(|n| ask(if n % 2 == 0 { &shop.app } else { &other }, sell(1, &[(1, 1)])));
         let outcomes = join_all(rush).await;
         let orders: Vec<_> = outcomes.iter().filter_map(placed).collect();
         assert_eq!(orders.len(), 3);
@@ -150,9 +147,11 @@ on_both_engines! {
         stage(&shop.app.db, 1, 1).await;
         shop.app
             .db
-            .script("insert into location (id, code, name, priority, active) values
+            .script(
+                "insert into location (id, code, name, priority, active) values
                 (2, 'b', 'B', 50, true), (3, 'c', 'C', 10, false);
-                update id_sequence set next = 4 where name = 'location'")
+                update id_sequence set next = 4 where name = 'location'",
+            )
             .await
             .expect("locations");
         for (location, quantity) in [(1, 3), (2, 2), (3, 50)] {
@@ -163,7 +162,9 @@ on_both_engines! {
         let Outcome::Sell(SellOutcome::Short(short)) = too_many else { panic!("{too_many:?}") };
         assert_eq!((short[0].requested, short[0].available), (6, 5));
         let Outcome::Sell(SellOutcome::Placed(order)) = ask(&shop.app, sell(1, &[(1, 4)])).await
-        else { panic!("placed") };
+        else {
+            panic!("placed")
+        };
         // Priority 50 before 100; the inactive location is not sold from.
         let taken: Vec<i64> = order.allocations.iter().map(|part| part.quantity).collect();
         assert_eq!(taken, [2, 2]);

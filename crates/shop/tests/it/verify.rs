@@ -75,10 +75,12 @@ on_both_engines! {
         stage(&shop.app.db, ACCOUNTS, VARIANTS).await;
         shop.app
             .db
-            .script("insert into location (id, code, name, priority, active) values
+            .script(
+                "insert into location (id, code, name, priority, active) values
                     (2, 'b', 'B', 50, true), (3, 'c', 'C', 10, false);
                 update id_sequence set next = 4 where name = 'location';
-                update variant set limit_per_customer = 9 where id = 3")
+                update variant set limit_per_customer = 9 where id = 3",
+            )
             .await
             .expect("locations and a limit");
         let other = shop.second_node().await;

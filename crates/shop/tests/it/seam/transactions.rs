@@ -101,7 +101,8 @@ fn crossing(rows: [i64; 2], meet: Arc<Barrier>, runs: Arc<AtomicU32>) -> impl Tr
         }
         runs.fetch_add(1, Ordering::SeqCst);
         if is_first_run.swap(0, Ordering::SeqCst) == 1 {
-            meet.wait();
+            // Not merely wait: tasks that this thread was about to run must go on elsewhere.
+            tokio::task::block_in_place(|| meet.wait());
         }
         Ok(Step::Load(vec![add(rows[1], 1)]))
     };
@@ -212,16 +213,20 @@ on_both_engines! {
     async fn an_error_of_a_decision_or_a_store_rolls_back(shop: TestShop) {
         let db = &shop.app.db;
         tally(db).await;
-        let refused = Run::new(|| vec![add(1, 5)], |_: &[Rows]| -> Result<Step<()>> {
-            Err(Error::Decode { column: 0, reason: "odd".to_owned() })
-        });
+        let refused = Run::new(
+            || vec![add(1, 5)],
+            |_: &[Rows]| -> Result<Step<()>> {
+                Err(Error::Decode { column: 0, reason: "odd".to_owned() })
+            },
+        );
         assert!(matches!(db.transact(refused).await, Err(Error::Decode { .. })));
         let twice = Run::storing(|| vec![add(1, 5), insert(3, 1), insert(3, 1)]);
         let error = db.transact(twice).await.expect_err("the same key twice");
         assert!(matches!(error, Error::Constraint { .. }), "{error:?}");
-        let endless = Run::new(|| vec![add(1, 5)], |_: &[Rows]| -> Result<Step<()>> {
-            Ok(Step::Load(vec![add(1, 5)]))
-        });
+        let endless = Run::new(
+            || vec![add(1, 5)],
+            |_: &[Rows]| -> Result<Step<()>> { Ok(Step::Load(vec![add(1, 5)])) },
+        );
         assert!(db.transact(endless).await.is_err(), "rounds of loading are bounded");
         assert_eq!(count(db, TOTAL).await, 0);
     }
@@ -229,10 +234,13 @@ on_both_engines! {
     async fn what_was_written_while_loading_is_rolled_on(shop: TestShop) {
         let db = &shop.app.db;
         tally(db).await;
-        let run = Run::new(|| vec![add(1, 5)], |loaded: &[Rows]| {
-            let now: i64 = loaded[0].first().expect("a row").get(0)?;
-            Ok(Step::Store(vec![add(2, now * 2)], now))
-        });
+        let run = Run::new(
+            || vec![add(1, 5)],
+            |loaded: &[Rows]| {
+                let now: i64 = loaded[0].first().expect("a row").get(0)?;
+                Ok(Step::Store(vec![add(2, now * 2)], now))
+            },
+        );
         assert_eq!(db.transact(run).await.expect("stored"), 5);
         assert_eq!(count(db, TOTAL).await, 15);
     }

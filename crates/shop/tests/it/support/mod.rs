@@ -16,7 +16,7 @@ use runout_shop::App;
 use runout_shop::accounts::Accounts;
 use runout_shop::platform::clock::Clock;
 use runout_shop::platform::config::Config;
-use runout_store::Db;
+use runout_store::{DatabaseUrl, Db};
 
 /// Defines each test twice, `name::sqlite` and `name::postgres`.
 ///
@@ -80,6 +80,14 @@ impl TestShop {
         let db = Db::open(&self.database.url()).expect("the test database opens again");
         let accounts = Accounts::new(actors::CHEAP);
         App::with_accounts(db, self.clock.clone(), &Config::default(), accounts)
+    }
+
+    /// The database's address, as the program takes it.
+    pub fn database_url(&self) -> String {
+        match self.database.url() {
+            DatabaseUrl::Sqlite { path, .. } => format!("sqlite://{}", path.display()),
+            DatabaseUrl::Postgres(url) => url,
+        }
     }
 
     /// Proves every invariant on the database as it stands.
