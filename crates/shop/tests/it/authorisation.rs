@@ -62,6 +62,25 @@ const ROWS: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/orders", Customer),
     ("GET", "/api/v1/orders/{id}", Customer),
     ("POST", "/api/v1/orders/{id}/cancel", Customer),
+    // The predecessors' requests.
+    ("POST", "/auth/login/", Public),
+    ("GET", "/products/list/", Public),
+    ("PUT", "/orders/create/", Customer),
+    ("POST", "/orders/create/", Customer),
+    ("PUT", "/order/create/", Customer),
+    ("POST", "/order/create/", Customer),
+    ("GET", "/orders/history/", Customer),
+    ("GET", "/order/history/", Customer),
+    ("GET", "/ecommerce/get_disc", Public),
+    ("POST", "/ecommerce/create_disc", Staff),
+    ("PUT", "/ecommerce/put_disc/{id}", Staff),
+    ("DELETE", "/ecommerce/delete_disc/{id}", Staff),
+    ("GET", "/ecommerce/get_clients", Staff),
+    ("POST", "/ecommerce/create_client", Staff),
+    ("PUT", "/ecommerce/put_client/{id}", Staff),
+    ("DELETE", "/ecommerce/delete_client/{id}", Staff),
+    ("POST", "/ecommerce/create_request", Customer),
+    ("GET", "/ecommerce/get_requests", Customer),
 ];
 
 /// An id that nothing has: what is allowed finds nothing, and nothing is broken.

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod authorisation;
+mod binary;
 mod catalog;
 mod crash;
 mod import;

@@ -3,6 +3,7 @@
 pub mod actors;
 pub mod client;
 pub mod database;
+pub mod server;
 pub mod stage;
 
 pub use client::{Answer, Client};
