@@ -48,6 +48,10 @@ impl From<AccountRefused> for Problem {
                 "last_superuser",
                 "This is the last active superuser; make another one first.",
             ),
+            AccountRefused::OwnAccount => Problem::conflict(
+                "own_account",
+                "Nobody deactivates or demotes themselves by mistake: ask another superuser.",
+            ),
             AccountRefused::VersionChanged => {
                 Problem::precondition_failed("The account has changed since you read it.")
             }

@@ -108,6 +108,8 @@ pub enum AccountRefused {
     RoleForbidden,
     #[error("this is the last active superuser")]
     LastSuperuser,
+    #[error("nobody takes their own rights away: another superuser can")]
+    OwnAccount,
     #[error("the account has changed meanwhile")]
     VersionChanged,
     #[error("the current password is wrong")]

@@ -212,6 +212,10 @@ impl Update {
             match &new.checked_hash {
                 Some(checked) if checked == hash => {}
                 Some(_) => return Ok(Some(AccountRefused::WrongPassword)),
+                // A stolen token must not be enough to take the account over.
+                None if self.actor.id() == Some(before.id) => {
+                    return Ok(Some(AccountRefused::Forbidden));
+                }
                 None if self.actor.may_reset_password_of(before) => {}
                 None => return Ok(Some(AccountRefused::Forbidden)),
             }
@@ -260,6 +264,9 @@ impl Command for Update {
                 }
                 Some(_) => {}
             }
+        }
+        if before.role != after.role && self.actor.id() == Some(self.id) {
+            return Ok(Decision::Refuse(AccountRefused::OwnAccount));
         }
         if before == after && self.new_hash.is_none() {
             return Ok(Decision::Accept(before));
@@ -315,6 +322,9 @@ impl Command for SetActive {
                 }
                 Some(_) => {}
             }
+        }
+        if !self.active && self.actor.id() == Some(self.id) {
+            return Ok(Decision::Refuse(AccountRefused::OwnAccount));
         }
         if before.active == self.active {
             return Ok(Decision::Accept(before));

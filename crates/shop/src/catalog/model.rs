@@ -186,15 +186,12 @@ impl Product {
             style: row.get(5)?,
             label: row.get(6)?,
             catalogue_number: row.get(7)?,
-            description: row.get::<Option<String>>(8)?.unwrap_or_default(),
-            attributes: match row.get::<Option<String>>(9)? {
-                Some(text) => Attributes::read(text)?,
-                None => Attributes::default(),
-            },
+            description: String::new(),
+            attributes: Attributes::default(),
             enabled: row.get(10)?,
             release_at: row.get(11)?,
         };
-        Ok(Self {
+        let mut product = Self {
             id: row.get(0)?,
             fields,
             created_at: row.get(12)?,
@@ -202,7 +199,20 @@ impl Product {
             deleted_at: row.get(14)?,
             version: row.get(15)?,
             variants: Vec::with_capacity(1),
-        })
+        };
+        product.read_long_texts(row)?;
+        Ok(product)
+    }
+
+    /// Reads the texts that come with the default variant's row only.
+    fn read_long_texts(&mut self, row: &Row<'_>) -> Result<()> {
+        if let Some(description) = row.get(8)? {
+            self.fields.description = description;
+        }
+        if let Some(text) = row.get(9)? {
+            self.fields.attributes = Attributes::read(text)?;
+        }
+        Ok(())
     }
 }
 
@@ -226,7 +236,7 @@ impl Variant {
     }
 }
 
-/// Puts products together from rows of one variant each; rows of one product stand together.
+/// Puts products together from rows of one variant each, whatever their order.
 #[derive(Debug)]
 pub struct Assembler {
     currency: Currency,
@@ -244,16 +254,27 @@ impl Assembler {
     /// When the row is broken.
     pub fn row(&mut self, row: &Row<'_>) -> Result<()> {
         let id: i64 = row.get(0)?;
-        if self.products.last().is_none_or(|product| product.id != id) {
+        // Rows of one product mostly stand together, and a page has few: no map is needed.
+        let known = self.products.iter().rposition(|product| product.id == id);
+        let index = known.unwrap_or(self.products.len());
+        if known.is_none() {
             self.products.push(Product::read(row)?);
         }
-        let variant = Variant::read(row, self.currency)?;
-        let product = self.products.last_mut().expect("one was pushed if there was none");
-        product.variants.extend(variant);
+        let Some(variant) = Variant::read(row, self.currency)? else { return Ok(()) };
+        let product = &mut self.products[index];
+        if known.is_some() && variant.is_default {
+            // Its row brings the long texts.
+            product.read_long_texts(row)?;
+        }
+        product.variants.push(variant);
         Ok(())
     }
 
-    pub fn finish(self) -> Vec<Product> {
+    /// The products as their first rows came; of each, the default variant first.
+    pub fn finish(mut self) -> Vec<Product> {
+        for product in &mut self.products {
+            product.variants.sort_unstable_by_key(|variant| (!variant.is_default, variant.id));
+        }
         self.products
     }
 }

@@ -122,14 +122,12 @@ pub(super) fn push_select(sql: &mut Composer, view: View) {
 /// Joins the live variants to `product p`, or to what stands for it.
 pub(super) const VARIANTS: &str =
     " left join variant v on v.product_id = p.id and v.deleted_at is null ";
-/// Ends the order of rows: the default variant first.
-pub(super) const VARIANT_ORDER: &str = "v.is_default desc, v.id";
 
 /// One product, if it is in sight.
 pub(super) fn product(id: i64, sight: Sight, view: View) -> Statement {
     let mut sql = select(view);
     sql.push(" from product p").push(VARIANTS).push("where p.id = ").bind(id);
-    sql.push(" and ").push(sight.condition()).push(" order by ").push(VARIANT_ORDER);
+    sql.push(" and ").push(sight.condition());
     sql.finish()
 }
 
@@ -141,7 +139,6 @@ pub(super) fn product_of_variant(variant_id: i64, sight: Sight, view: View) -> S
         "where p.id = (select w.product_id from variant w where w.deleted_at is null and w.id = ",
     );
     sql.bind(variant_id).push(") and ").push(sight.condition());
-    sql.push(" order by ").push(VARIANT_ORDER);
     sql.finish()
 }
 

@@ -211,6 +211,11 @@ impl ListRequest {
         self.sort.map_or("id", |field| field.name)
     }
 
+    /// True if the rows come from the greatest to the least.
+    pub fn is_descending(&self) -> bool {
+        self.descending
+    }
+
     /// Appends the filters, where the page begins, the order and the limit: everything after a
     /// `where` with at least one condition. It reads one row more than the page has, see
     /// [`ListRequest::page`].
@@ -220,12 +225,6 @@ impl ListRequest {
             sql.push(" and ");
             self.compose_after(sql, after);
         }
-        self.compose_order(sql);
-        sql.push(" limit ").bind(i64::from(self.limit) + 1);
-    }
-
-    /// Appends the order alone: for a statement that joins more to the page's rows.
-    pub fn compose_order(&self, sql: &mut Composer) {
         let direction = if self.descending { " desc" } else { "" };
         sql.push(" order by ");
         if let Some(field) = self.sort {
@@ -233,6 +232,7 @@ impl ListRequest {
             sql.push(if field.nullable { " nulls last, " } else { ", " });
         }
         sql.push(self.resource.id_sql).push(direction);
+        sql.push(" limit ").bind(i64::from(self.limit) + 1);
     }
 
     fn compose_after(&self, sql: &mut Composer, after: &Cursor) {

@@ -88,14 +88,15 @@ create index variant_product on variant (product_id, id);
 create unique index variant_default on variant (product_id) where is_default;
 
 create table price (
-    id bigint primary key,
+    id bigint not null unique,
     variant_id bigint not null references variant (id),
     currency text not null constraint price_currency_check check (length(currency) = 3),
     amount_minor bigint not null constraint price_amount_check check (amount_minor >= 0),
     effective_from timestamptz not null,
     created_at timestamptz not null,
     created_by bigint,
-    unique (variant_id, currency, effective_from)
+    constraint price_variant_id_currency_effective_from_key
+        primary key (variant_id, currency, effective_from)
 );
 
 create table location (

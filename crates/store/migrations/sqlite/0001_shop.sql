@@ -93,16 +93,17 @@ create table variant (
 create index variant_product on variant (product_id, id);
 create unique index variant_default on variant (product_id) where is_default = 1;
 
+-- Kept in the order in which it is read: the price that counts is found in one step.
 create table price (
-    id integer primary key,
+    id integer not null unique,
     variant_id integer not null references variant (id),
     currency text not null constraint price_currency_check check (length(currency) = 3),
     amount_minor integer not null constraint price_amount_check check (amount_minor >= 0),
     effective_from integer not null,
     created_at integer not null,
     created_by integer,
-    unique (variant_id, currency, effective_from)
-) strict;
+    primary key (variant_id, currency, effective_from)
+) strict, without rowid;
 
 create table location (
     id integer primary key,
