@@ -332,7 +332,9 @@ on_both_engines! {
             ("other", PASSWORD, "e-mail address is taken"),
             ("a b", "short", "username: A username is made of"),
         ] {
-            let error = make(name, password).await.expect_err("refused").to_string();
+            // As the command line prints it: with its causes.
+            let error = anyhow::Error::new(make(name, password).await.expect_err("refused"));
+            let error = format!("{error:#}");
             assert!(error.contains(says) && !error.contains('\n'), "{error}");
         }
     }
