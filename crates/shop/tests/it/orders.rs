@@ -71,7 +71,8 @@ on_both_engines! {
         assert_eq!(placed, expected);
         assert_eq!(ana.get(&format!("{ORDERS}/{order_id}")).await.expect(200), expected);
         assert_eq!(ana.get(ORDERS).await.expect(200), json!({"items": [expected], "next": null}));
-        assert_eq!((available(&shop, one).await, available(&shop, two).await), (9.into(), 7.into()));
+        assert_eq!(available(&shop, one).await, 9);
+        assert_eq!(available(&shop, two).await, 7);
         shop.verify().await;
     }
 
@@ -97,7 +98,9 @@ on_both_engines! {
     async fn malformed_orders_are_refused_with_a_pointer(shop: TestShop) {
         let (ana, staff) = buyer_and_staff(&shop).await;
         let variant = on_sale(&staff, "One", "1", 100_000).await;
-        let line = |quantity: Value| json!({"lines": [{"variant_id": variant, "quantity": quantity}]});
+        let line = |quantity: Value| {
+            json!({"lines": [{"variant_id": variant, "quantity": quantity}]})
+        };
         let many: Vec<Value> =
             (1..=101).map(|n| json!({"variant_id": n, "quantity": 1})).collect();
         for (body, code, pointer) in [
@@ -317,7 +320,8 @@ on_both_engines! {
         let price = json!({"currency": "EUR", "amount": "99"});
         staff.post(&format!("/api/v1/variants/{variant}/prices"), price).await.expect(201);
         let again = order(&ana, &[(variant, 1)]).await.expect(201);
-        assert_eq!((&again["total"], &again["lines"][0]["title"]), (&json!("99.00"), &json!("Two")));
+        assert_eq!(again["total"], "99.00");
+        assert_eq!(again["lines"][0]["title"], "Two");
         staff.delete(&path).await.expect(204);
         let kept = ana.get(&format!("{ORDERS}/{}", id(&placed))).await.expect(200);
         assert_eq!(kept, placed);

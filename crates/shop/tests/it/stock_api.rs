@@ -181,7 +181,8 @@ on_both_engines! {
 
     async fn the_ledger_is_read_level_by_level(shop: TestShop) {
         let (ana, staff) = (shop.customer("ana").await, shop.staff().await);
-        let (one, two) = (on_sale(&staff, "One", "1", 0).await, on_sale(&staff, "Two", "1", 0).await);
+        let one = on_sale(&staff, "One", "1", 0).await;
+        let two = on_sale(&staff, "Two", "1", 0).await;
         let back = add_location(&staff, "back", 200).await;
         for location in [MAIN, back] {
             for variant in [one, two] {
