@@ -254,9 +254,9 @@ pub async fn create_superuser(
 /// Why a superuser was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperuserError {
-    #[error("the superuser was not created: {0}")]
+    #[error("the superuser was not created")]
     Refused(#[from] AccountRefused),
-    #[error("the superuser was not created: {0}")]
+    #[error("the superuser was not created")]
     Failed(#[from] AccountsError),
 }
 

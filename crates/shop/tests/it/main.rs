@@ -5,6 +5,7 @@ mod accounts;
 mod authorisation;
 mod binary;
 mod catalog;
+mod commands;
 mod crash;
 mod import;
 mod lists;

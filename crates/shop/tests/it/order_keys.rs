@@ -1,6 +1,7 @@
 //! Orders over HTTP: idempotency keys and cancellations.
 
 use axum::http::Method;
+use runout_shop::platform::config::Config;
 use serde_json::{Value, json};
 
 use crate::catalog::id;
@@ -49,6 +50,34 @@ on_both_engines! {
                 .expect_problem(400, "invalid_idempotency_key");
         }
         assert_eq!(available(&shop, variant).await, 7);
+        shop.verify().await;
+    }
+
+    async fn one_key_for_two_orders_on_two_nodes_at_once(shop: TestShop) {
+        let (ana, staff) = (shop.customer("ana").await, shop.staff().await);
+        let one = on_sale(&staff, "One", "1", 100).await;
+        let two = on_sale(&staff, "Two", "1", 100).await;
+        let node = shop.second_node().await;
+        let router = runout_shop::app::router(node.clone(), &Config::default());
+        let elsewhere = Client::new(router, ana.token.clone());
+        let pairs = (0..50).map(|n| {
+            let (key, ana, elsewhere) = (format!("k{n}"), ana.clone(), elsewhere.clone());
+            async move {
+                // The orders have no row in common that one could wait for.
+                let here = keyed(&ana, ORDERS, self::one(one, 1), &key);
+                let there = keyed(&elsewhere, ORDERS, self::one(two, 1), &key);
+                let (here, there) = futures::future::join(here, there).await;
+                let (won, lost) = if here.status == 201 { (here, there) } else { (there, here) };
+                won.expect(201);
+                lost.expect_problem(422, "idempotency_key_reused");
+            }
+        });
+        futures::future::join_all(pairs).await;
+        let left = [one, two].map(|variant| available(&shop, variant));
+        let left = futures::future::join_all(left).await;
+        let left: i64 = left.iter().map(|left| left.as_i64().expect("a number")).sum();
+        assert_eq!(left, 150);
+        node.stop().await;
         shop.verify().await;
     }
 

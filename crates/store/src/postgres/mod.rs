@@ -24,9 +24,11 @@ const WRITE_POOL: usize = 6;
 const POOL_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection; composed ones come in many shapes.
 const STATEMENT_CACHE_MAX: usize = 400;
-/// Server-side bounds: one statement, one lock, one forgotten transaction.
+/// Server-side bounds: one statement, one lock, one forgotten transaction. Notices, such as "exists
+/// already", would stand in the log beside what matters.
 const SESSION: &str = "-c statement_timeout=20000 -c lock_timeout=10000 \
-    -c idle_in_transaction_session_timeout=30000 -c timezone=UTC";
+    -c idle_in_transaction_session_timeout=30000 -c timezone=UTC \
+    -c client_min_messages=warning";
 
 /// Bound of a statement in a heavy snapshot, instead of the session's.
 const HEAVY_SNAPSHOT: &str = "set local statement_timeout = 3600000";
