@@ -72,7 +72,8 @@ token_status() {
 run_checks() {
   (cd "$TEMP_DIR" && timeout --kill-after 10 "$SECONDS_MAX" \
     "$VENV/bin/schemathesis" --no-color run "$BASE/api/v1/openapi.json" \
-    --header "Authorization: Bearer $1" --exclude-path-regex '/tokens/' --checks "$CHECKS" --max-examples "$MAX_EXAMPLES" \
+    --header "Authorization: Bearer $1" --exclude-path-regex '/tokens/' \
+    --checks "$CHECKS" --max-examples "$MAX_EXAMPLES" \
     --seed "$SEED" --generation-database none --request-timeout 10 --workers 2 </dev/null)
 }
 

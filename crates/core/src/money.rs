@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Largest amount, in minor units: ten thousand million of a currency with two decimals. Sums of
-/// [`crate::stock::LINES_MAX`] lines of [`crate::stock::QUANTITY_MAX`] units are checked, not assumed.
+/// [`crate::stock::LINES_MAX`] lines of [`crate::stock::QUANTITY_MAX`] units are checked, not
+/// assumed.
 pub const AMOUNT_MINOR_MAX: i64 = 1_000_000_000_000;
 
 /// An ISO 4217 currency that has minor units (not gold, not test codes).

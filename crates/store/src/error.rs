@@ -3,7 +3,8 @@
 /// An error of the database seam. Its text is for logs; nothing of it goes to a client.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Another transaction was in the way (40001, 40P01, SQLITE_BUSY): running it again can succeed.
+    /// Another transaction was in the way (40001, 40P01, SQLITE_BUSY): running it again can
+    /// succeed.
     #[error("conflict with another transaction")]
     Conflict(#[source] Cause),
     /// A named constraint refused the change. Names follow PostgreSQL: `account_email_key`.

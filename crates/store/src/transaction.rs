@@ -7,7 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{Error, Result, Rows, Statement};
 
-/// A write transaction. It may run more than once (conflicts are retried), so it decides by `&self`.
+/// A write transaction. It may run more than once (conflicts are retried), so it decides by
+/// `&self`.
 pub trait Transaction: Send + Sync + 'static {
     /// What the decision came to; answered after the commit, never before.
     type Output: Send + 'static;

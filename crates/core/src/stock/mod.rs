@@ -1,8 +1,8 @@
 //! Stock: what is on the shelf, what of it is promised, and who gets the last one.
 //!
 //! Always: `0 <= reserved <= on_hand` at every level; `available = on_hand - reserved` is what can
-//! be sold; every change of a level is one [`Movement`]; an order takes all of its lines or nothing;
-//! its stock comes back at most once.
+//! be sold; every change of a level is one [`Movement`]; an order takes all of its lines or
+//! nothing; its stock comes back at most once.
 
 mod command;
 mod decide;

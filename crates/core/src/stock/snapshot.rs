@@ -178,8 +178,8 @@ impl Snapshot {
     /// Changes a level and writes the ledger row: the only way a level changes.
     ///
     /// # Panics
-    /// When the level would break `0 <= reserved <= on_hand <= ON_HAND_MAX`: the decision before must
-    /// have refused.
+    /// When the level would break `0 <= reserved <= on_hand <= ON_HAND_MAX`: the decision before
+    /// must have refused.
     pub(super) fn post(&mut self, variant: VariantId, change: Posting) {
         let level = self
             .levels

@@ -179,8 +179,8 @@ pub fn statement(
     if search.scans() { statement.heavy() } else { statement }
 }
 
-/// The order of the page's rows. The inner select has it already, but the join need not keep it, and
-/// sorting so few here costs less than in the database. Both engines compare text by its bytes.
+/// The order of the page's rows. The inner select has it already, but the join need not keep it,
+/// and sorting so few here costs less than in the database. Both engines compare text by its bytes.
 fn compare(request: &ListRequest, one: &Product, two: &Product) -> Ordering {
     let turned = |order: Ordering| if request.is_descending() { order.reverse() } else { order };
     let (a, b) = (&one.fields, &two.fields);

@@ -15,6 +15,7 @@ pub mod model;
 pub mod products;
 pub mod queries;
 pub mod search;
+mod sql;
 pub mod variants;
 mod variants_api;
 mod view;
@@ -42,14 +43,7 @@ const SKU_UNIQUE: &str = "variant_sku_key";
 
 /// Every statement of this capability.
 pub fn statements() -> Vec<&'static Sql> {
-    [
-        import::STATEMENTS,
-        products::STATEMENTS,
-        queries::STATEMENTS,
-        variants::STATEMENTS,
-        write::STATEMENTS,
-    ]
-    .concat()
+    [queries::STATEMENTS, sql::STATEMENTS].concat()
 }
 
 /// Why a product or variant was not changed.

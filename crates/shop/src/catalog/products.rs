@@ -1,6 +1,6 @@
 //! Adding, changing and deleting products.
 
-use runout_store::{Result, Rows, Statement, statements};
+use runout_store::{Result, Rows, Statement};
 use serde_json::json;
 
 use super::input::{ProductPatch, VariantSpec};
@@ -12,19 +12,10 @@ use super::write::{
 };
 use super::{Refused, refused_by_constraint};
 use crate::App;
+use crate::catalog::sql::{DELETE_PRODUCT, LOCK_PRODUCT};
 use crate::platform::command::{Caller, Changes, Command, Decision, Outcome, next_ids};
 use crate::platform::etag::IfMatch;
 use crate::pricing::{self, RECORDS_PER_PRICE};
-
-statements! {
-    /// On PostgreSQL the changes of a product come one after another; SQLite has one writer.
-    LOCK_PRODUCT = {
-        sqlite: "select version from product where id = $1 and deleted_at is null",
-        postgres: "select version from product where id = $1 and deleted_at is null for update",
-    };
-    DELETE_PRODUCT = "update product set deleted_at = $2, updated_at = $2, version = version + 1
-        where id = $1";
-}
 
 /// Locks a live product; its row holds the version.
 pub(super) fn lock_product(id: i64) -> Statement {

@@ -1,7 +1,7 @@
 //! Full-text search: how text and queries become words, the same on both engines.
 //!
-//! A word is folded: lower case, without diacritics, letters and digits only. Both engines get words
-//! that are already folded and separated by single spaces, and split there only, so what one
+//! A word is folded: lower case, without diacritics, letters and digits only. Both engines get
+//! words that are already folded and separated by single spaces, and split there only, so what one
 //! finds the other finds. A query is built from folded words alone: nothing a client typed can
 //! be query syntax.
 

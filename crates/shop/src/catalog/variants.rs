@@ -1,6 +1,6 @@
 //! Adding, changing and deleting variants of a product.
 
-use runout_store::{Result, Rows, Statement, statements};
+use runout_store::{Result, Rows, Statement};
 use serde_json::json;
 
 use super::input::{VariantPatch, VariantSpec};
@@ -13,24 +13,10 @@ use super::write::{
 };
 use super::{Refused, VARIANTS_MAX, refused_by_constraint};
 use crate::App;
+use crate::catalog::sql::{DELETE_VARIANT, LOCK_PRODUCT_OF, UPDATE_VARIANT};
 use crate::platform::command::{Caller, Changes, Command, Decision, Outcome, next_ids};
 use crate::platform::etag::IfMatch;
 use crate::pricing::{self, RECORDS_PER_PRICE};
-
-statements! {
-    /// Locks the product of a live variant, as every change of a product's variants does.
-    LOCK_PRODUCT_OF = {
-        sqlite: "select p.id from product p
-            where p.id = (select product_id from variant where id = $1)",
-        postgres: "select p.id from product p
-            where p.id = (select product_id from variant where id = $1) for update",
-    };
-    UPDATE_VARIANT = "update variant set sku = $2, title = $3, limit_per_order = $4,
-            limit_per_customer = $5, updated_at = $6, version = version + 1
-        where id = $1";
-    DELETE_VARIANT = "update variant set deleted_at = $2, updated_at = $2, version = version + 1
-        where id = $1";
-}
 
 /// A variant to add.
 pub struct CreateVariant {

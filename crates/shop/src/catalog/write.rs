@@ -1,53 +1,16 @@
 //! Storing products and variants: bulk statements with their events and audit rows.
 
-use runout_store::{Result, Rows, Statement, Value, statements};
+use runout_store::{Result, Rows, Statement, Value};
 use serde_json::{Map, json};
 
 use super::input::VariantSpec;
 use super::model::{Product, ProductFields, Variant, VariantFields, all_new, object};
 use super::queries::View;
+use crate::catalog::sql::{
+    SKUS_TAKEN, STORE_PRODUCTS, STORE_VARIANTS, TOUCH_PRODUCT, UPDATE_PRODUCT,
+};
 use crate::platform::command::{Changes, columns};
 use crate::pricing::{self, Price, PriceTag};
-
-statements! {
-    STORE_PRODUCTS = {
-        sqlite: "insert into product (id, kind, title, artist, release_year, style, label,
-                catalogue_number, description, attributes, enabled, release_at, import_key,
-                search_text, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)",
-        postgres: "insert into product (id, kind, title, artist, release_year, style, label,
-                catalogue_number, description, attributes, enabled, release_at, import_key,
-                search_text, created_at, updated_at)
-            select *, created_at from unnest($1::bigint[], $2::text[], $3::text[], $4::text[],
-                $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::jsonb[],
-                $11::boolean[], $12::timestamptz[], $13::text[], $14::text[], $15::timestamptz[])
-                as made (id, kind, title, artist, release_year, style, label, catalogue_number,
-                    description, attributes, enabled, release_at, import_key, search_text,
-                    created_at)",
-    };
-    STORE_VARIANTS = {
-        sqlite: "insert into variant (id, product_id, sku, title, is_default, limit_per_order,
-                limit_per_customer, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
-        postgres: "insert into variant (id, product_id, sku, title, is_default, limit_per_order,
-                limit_per_customer, created_at, updated_at)
-            select *, created_at from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[],
-                $5::boolean[], $6::bigint[], $7::bigint[], $8::timestamptz[])
-                as made (id, product_id, sku, title, is_default, limit_per_order,
-                    limit_per_customer, created_at)",
-    };
-    UPDATE_PRODUCT = "update product set kind = $2, title = $3, artist = $4, release_year = $5,
-            style = $6, label = $7, catalogue_number = $8, description = $9, attributes = $10,
-            enabled = $11, release_at = $12, search_text = $13, updated_at = $14,
-            version = version + 1
-        where id = $1";
-    /// A change of a variant is a change of its product's answer.
-    TOUCH_PRODUCT = "update product set version = version + 1, updated_at = $2 where id = $1";
-    SKUS_TAKEN = {
-        sqlite: "select sku from variant where sku in (select value from json_each($1))",
-        postgres: "select sku from variant where sku = any($1)",
-    };
-}
 
 /// Which of these SKUs any variant has or had: a SKU is never given twice.
 pub(super) fn skus_taken(skus: Vec<String>) -> Statement {

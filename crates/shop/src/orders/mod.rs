@@ -1,7 +1,7 @@
 //! Orders: placed all or nothing, at the prices and titles of the moment.
 //!
-//! Owns `orders`, `order_line` and `allocation`; they are written by the stock writer's batches only.
-//! A customer reaches their own orders, staff all.
+//! Owns `orders`, `order_line` and `allocation`; they are written by the stock writer's batches
+//! only. A customer reaches their own orders, staff all.
 
 mod api;
 pub(crate) mod commands;

@@ -1,6 +1,6 @@
-//! Recorded writes: every change that is not the stock writer's goes through [`App::run`], which adds
-//! to the change, in the same transaction, its outbox rows, its audit rows and the outcome of its
-//! `Idempotency-Key`.
+//! Recorded writes: every change that is not the stock writer's goes through [`App::run`], which
+//! adds to the change, in the same transaction, its outbox rows, its audit rows and the outcome of
+//! its `Idempotency-Key`.
 
 use std::ops::Range;
 
@@ -34,8 +34,8 @@ pub trait Command: Send + Sync + 'static {
 
     fn load(&self) -> Vec<Statement>;
 
-    /// Decides; `loaded` holds one [`Rows`] per statement of [`Command::load`], then those asked for
-    /// by [`Decision::Load`].
+    /// Decides; `loaded` holds one [`Rows`] per statement of [`Command::load`], then those asked
+    /// for by [`Decision::Load`].
     ///
     /// # Errors
     /// Only for broken rows; refusals are values.

@@ -16,9 +16,11 @@ statements! {
         where v.id = $1 and v.deleted_at is null and p.deleted_at is null";
     SAME = "select id from price where variant_id = $1 and currency = $2 and effective_from = $3";
     PRICE = {
-        sqlite: "select id, variant_id, currency, amount_minor, effective_from, created_at, created_by
+        sqlite: "select id, variant_id, currency, amount_minor, effective_from, created_at,
+                created_by
             from price where id = $1",
-        postgres: "select id, variant_id, currency, amount_minor, effective_from, created_at, created_by
+        postgres: "select id, variant_id, currency, amount_minor, effective_from, created_at,
+                created_by
             from price where id = $1 for update",
     };
     STORE_PRICES = {

@@ -2,8 +2,8 @@
 //!
 //! Owns the table `price`. What always holds:
 //!
-//! - The price that counts at a moment is the one with the newest `effective_from` not after it, per
-//!   variant and currency; at most one price begins at any moment.
+//! - The price that counts at a moment is the one with the newest `effective_from` not after it,
+//!   per variant and currency; at most one price begins at any moment.
 //! - Prices are never altered. Only a price that does not count yet can be deleted, so that the
 //!   history of prices stays.
 //! - Amounts are whole minor units of an ISO 4217 currency, 0 to 10^12.

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 /// The first and last moment that a price or a release may have: within what both databases keep.
 const TIMES: (&str, &str) = ("1900-01-01T00:00:00Z", "2200-01-01T00:00:00Z");
 
-/// The price of a variant in answers: `{"amount_minor": 1250, "currency": "EUR", "amount": "12.50"}`.
+/// The price of a variant in answers: `{"amount_minor": 1250, "currency": "EUR", "amount":
+/// "12.50"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceTag(Money);
 

@@ -132,7 +132,8 @@ statements! {
     };
     INSERT_LOCATION = "insert into location (id, code, name, priority, active, version)
         values ($1, $2, $3, $4, $5, 1)";
-    UPDATE_LOCATION = "update location set name = $2, priority = $3, active = $4, version = version + 1
+    UPDATE_LOCATION = "update location set name = $2, priority = $3, active = $4,
+        version = version + 1
         where id = $1";
     /// The row that a change begins from; on PostgreSQL locked.
     LOCK_LOCATION = {

@@ -50,8 +50,8 @@ pub(super) static LEVELS: Resource = Resource {
     extras: &[],
 };
 
-/// The ledger is kept, and so listed, level by level, newest first: an index by time would cost every
-/// sale more than it is worth.
+/// The ledger is kept, and so listed, level by level, newest first: an index by time would cost
+/// every sale more than it is worth.
 pub(super) static MOVEMENTS: Resource = Resource {
     name: "stock_movements",
     fields: &[

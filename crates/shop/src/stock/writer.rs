@@ -212,7 +212,8 @@ impl Worker {
     /// Decides the batch; one that fails for a reason of its own is halved until the poisoned
     /// command fails alone.
     async fn decide(&self, asked: Arc<Vec<Asked>>, mut replies: Vec<Option<Reply>>) {
-        let mut parts = vec![0..asked.len()];
+        let mut parts = Vec::new();
+        parts.push(0..asked.len());
         while let Some(range) = parts.pop() {
             let started = Instant::now();
             match self.attempt(&asked, range.clone()).await {
@@ -276,7 +277,8 @@ fn answer(outcomes: &[Outcome], replies: &mut [Option<Reply>]) {
     }
 }
 
-/// Tells the commands of a part that it failed; the error itself goes to the first, its kind to all.
+/// Tells the commands of a part that it failed; the error itself goes to the first, its kind to
+/// all.
 fn fail(error: Error, replies: &mut [Option<Reply>]) {
     tracing::error!(?error, commands = replies.len(), "commands could not be decided");
     for reply in replies {

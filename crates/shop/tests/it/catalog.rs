@@ -338,7 +338,8 @@ on_both_engines! {
 
     async fn odd_text_comes_back_as_it_went_in(shop: TestShop) {
         let staff = shop.staff().await;
-        let odd = "\u{202e}𝕸 \u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467} ' \" \\ % _ ; -- \u{feff}é\u{301}";
+        let odd = "\u{202e}𝕸 \u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467} ' \" \\ % _ ; -- \
+            \u{feff}é\u{301}";
         let body = json!({"title": odd, "artist": odd, "description": "a\r\n\tb\u{1}",
             "attributes": {odd: odd, "n": [1.5, -0.001, 12_345_678_901_234_i64, null, true]},
             "sku": "a'b\"c"});

@@ -45,7 +45,8 @@ fn counts(report: &Report) -> (u64, u64, u64, u64) {
 
 /// Every table's rows that an import could write.
 async fn rows_written(shop: &TestShop) -> Vec<i64> {
-    let sql = "select count(*) from product union all select cast(sum(version) as bigint) from product \
+    let sql = "select count(*) from product \
+        union all select cast(sum(version) as bigint) from product \
         union all select count(*) from variant union all select count(*) from price \
         union all select count(*) from outbox union all select count(*) from audit";
     let statement = runout_store::Composer::new(sql).finish();
@@ -138,7 +139,8 @@ on_both_engines! {
             .await
             .expect(200);
         assert_eq!(counts(&import(&shop, &shelf, file).await), (0, 0, 3, 0));
-        let newer = b"title,artist,year,genre,sku,notes\nOne!,A,1990,Rock,S1,x\nTwo!,B,1991,Pop,S2,\nThree,C,,,S3,\n";
+        let newer = b"title,artist,year,genre,sku,notes\nOne!,A,1990,Rock,S1,x\n\
+            Two!,B,1991,Pop,S2,\nThree,C,,,S3,\n";
         let report = import(&shop, &shelf, newer).await;
         assert_eq!(counts(&report), (0, 1, 2, 0));
         let now = product(&shop, "sku=S1").await;
@@ -155,7 +157,8 @@ on_both_engines! {
             .post("/api/v1/products", json!({"title": "By hand", "sku": "TAKEN"}))
             .await
             .expect(201);
-        let mut file = b"title,artist,year,sku\nGood,A,1990,S1\nBad year,A,19755,S2\n,A,1990,S3\nTaken,A,1990,TAKEN\n"
+        let mut file = b"title,artist,year,sku\nGood,A,1990,S1\nBad year,A,19755,S2\n,A,1990,S3\n\
+            Taken,A,1990,TAKEN\n"
             .to_vec();
         for n in 0..450 {
             file.extend(format!("T{n},A,1990,N{n}\n").bytes());

@@ -1,11 +1,11 @@
-//! One batch of an import as one command: what is new is added, what differs is changed, what is the
-//! same is not touched.
+//! One batch of an import as one command: what is new is added, what differs is changed, what is
+//! the same is not touched.
 
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use runout_core::money::Money;
-use runout_store::{Composer, Error, Result, Rows, Statement, statements};
+use runout_store::{Composer, Error, Result, Rows, Statement};
 use serde::Serialize;
 use serde_json::Map;
 
@@ -14,32 +14,12 @@ use crate::catalog::input::ATTRIBUTES_BYTES_MAX;
 use crate::catalog::model::{Assembler, Attributes, Kind, Product, ProductFields, changed};
 use crate::catalog::model::{Variant, VariantFields};
 use crate::catalog::queries::{View, push_select};
+use crate::catalog::sql::{IMPORTED_PRICES, LOCK_IMPORTED};
 use crate::catalog::write::{
     NewRow, first_id, generated_sku, skus_taken, store_products, texts, update_product,
 };
 use crate::platform::command::{Changes, Command, Decision, next_ids};
 use crate::pricing::{self, Price, RECORDS_PER_PRICE};
-
-statements! {
-    LOCK_IMPORTED = {
-        sqlite: "select id from product
-            where import_key in (select value from json_each($1)) order by id",
-        postgres: "select id from product where import_key = any($1) order by id for update",
-    };
-    /// All prices that count or have counted, the newest last.
-    PRICES = {
-        sqlite: "select c.variant_id, c.currency, c.amount_minor, c.effective_from
-            from product p join variant v on v.product_id = p.id and v.is_default
-            join price c on c.variant_id = v.id
-            where p.import_key in (select value from json_each($1)) and c.effective_from <= $2
-            order by c.effective_from",
-        postgres: "select c.variant_id, c.currency, c.amount_minor, c.effective_from
-            from product p join variant v on v.product_id = p.id and v.is_default
-            join price c on c.variant_id = v.id
-            where p.import_key = any($1) and c.effective_from <= $2
-            order by c.effective_from",
-    };
-}
 
 /// What became of one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -147,8 +127,8 @@ fn new_fields(row: &DiscRow) -> ProductFields {
     }
 }
 
-/// The stored fields with what the file says: a column that the file lacks, or a cell that is empty,
-/// changes nothing, and a file can take a product out of sale but not put it back.
+/// The stored fields with what the file says: a column that the file lacks, or a cell that is
+/// empty, changes nothing, and a file can take a product out of sale but not put it back.
 fn merged(row: &DiscRow, stored: &ProductFields) -> Result<ProductFields> {
     let said = |said: &Option<String>, stored: &String| said.clone().unwrap_or(stored.clone());
     let mut attributes: Map<String, serde_json::Value> =
@@ -296,7 +276,7 @@ impl Command for ImportBatch {
         vec![
             Statement::new(&LOCK_IMPORTED, vec![self.keys().into()]),
             self.known_statement(),
-            Statement::new(&PRICES, vec![self.keys().into(), self.view.now.into()]),
+            Statement::new(&IMPORTED_PRICES, vec![self.keys().into(), self.view.now.into()]),
             skus_taken(skus),
         ]
     }

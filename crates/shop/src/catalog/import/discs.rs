@@ -3,14 +3,14 @@
 //!
 //! What a second import of a row does:
 //!
-//! - Fields that the file fills and whose stored value differs are changed to the file's; empty cells
-//!   and missing columns change nothing. The comparison is with what is stored: what staff have
-//!   changed since in such a field is set back to the file's word.
+//! - Fields that the file fills and whose stored value differs are changed to the file's; empty
+//!   cells and missing columns change nothing. The comparison is with what is stored: what staff
+//!   have changed since in such a field is set back to the file's word.
 //! - A file can take a product out of sale (a sold Discogs listing), but not put it back, and it
 //!   does not bring back what staff have deleted.
 //! - A price is added if the one that counts in its currency differs.
-//! - Stock is received only for a variant that never had any: afterwards the ledger knows better than
-//!   the file. So an import that broke off between product and stock makes up for it.
+//! - Stock is received only for a variant that never had any: afterwards the ledger knows better
+//!   than the file. So an import that broke off between product and stock makes up for it.
 
 use std::collections::HashSet;
 use std::future::Future;

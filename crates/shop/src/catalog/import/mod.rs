@@ -1,5 +1,5 @@
-//! `runout import discs FILE`: from the bytes of a file to rows of records, and from rows to products
-//! ([`discs`]).
+//! `runout import discs FILE`: from the bytes of a file to rows of records, and from rows to
+//! products ([`discs`]).
 //!
 //! Two passes, each in bounded memory: [`Survey`] reads the whole file to find its encoding and
 //! delimiter, [`Rows`] reads it again and gives one checked [`DiscRow`] or the faults of one row at
@@ -39,9 +39,6 @@ pub use rows::{
     QUANTITY_MAX, Rows, SKU_CHARS_MAX, STYLE_CHARS_MAX, TITLE_CHARS_MAX, YEAR_MAX, YEAR_MIN,
 };
 pub use survey::Survey;
-
-/// The statements of storing.
-pub(super) static STATEMENTS: &[&runout_store::Sql] = batch::STATEMENTS;
 
 /// What the user may say about a file.
 #[derive(Debug, Clone, Copy)]
