@@ -83,7 +83,7 @@ pub struct ProductFields {
     pub title: String,
     #[schema(max_length = 300)]
     pub artist: String,
-    #[schema(minimum = 1860, maximum = 2100)]
+    #[schema(required = true, minimum = 1860, maximum = 2100)]
     pub release_year: Option<i64>,
     #[schema(max_length = 300)]
     pub style: String,
@@ -98,6 +98,7 @@ pub struct ProductFields {
     /// Only staff see a product that is not enabled, and nobody can buy it.
     pub enabled: bool,
     /// Orders before this moment are refused.
+    #[schema(required = true)]
     pub release_at: Option<Timestamp>,
 }
 
@@ -136,10 +137,10 @@ pub struct VariantFields {
     #[schema(max_length = 300)]
     pub title: String,
     /// Units that one order may take.
-    #[schema(minimum = 1, maximum = 10_000)]
+    #[schema(required = true, minimum = 1, maximum = 10_000)]
     pub limit_per_order: Option<i64>,
     /// Units that one customer may take, over all orders.
-    #[schema(minimum = 1, maximum = 10_000)]
+    #[schema(required = true, minimum = 1, maximum = 10_000)]
     pub limit_per_customer: Option<i64>,
 }
 
@@ -150,6 +151,7 @@ pub struct Variant {
     #[serde(flatten)]
     pub fields: VariantFields,
     /// The price that counts now, in the asked currency; null if there is none.
+    #[schema(required = true)]
     pub price: Option<PriceTag>,
     /// Units that can be sold now, over all active locations.
     #[schema(minimum = 0)]

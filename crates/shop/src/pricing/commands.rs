@@ -48,6 +48,7 @@ pub struct Price {
     pub effective_from: Timestamp,
     pub created_at: Timestamp,
     /// The account that added it; null for imports.
+    #[schema(required = true)]
     pub created_by: Option<i64>,
 }
 
