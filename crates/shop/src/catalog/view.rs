@@ -2,24 +2,21 @@
 
 use axum::extract::Query;
 use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use runout_core::money::Currency;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::Refused;
 use super::list::truth;
 use super::queries::{Sight, View};
 use crate::App;
 use crate::accounts::{Identity, Role};
-use crate::orders::key_reused;
+use crate::platform::answer::{key_reused, replayed};
 use crate::platform::command::Outcome;
 use crate::platform::etag::etag;
 use crate::platform::problem::{FieldError, Problem};
 
-/// Tells that an answer repeats an earlier one.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Prices now, in the currency that was asked for or else the shop's.
@@ -105,21 +102,10 @@ pub(crate) fn answer<A, R>(
 ) -> Result<Response, Problem> {
     match outcome {
         Outcome::Accepted(done) => Ok(accepted(done)),
-        Outcome::Replayed { status, body } => Ok(replayed(status, &body)),
+        Outcome::Replayed { status, body } => Ok(replayed(status, body.get())),
         Outcome::KeyReused => Err(key_reused()),
         Outcome::Refused(why) => Err(refused(why)),
     }
-}
-
-fn replayed(status: u16, body: &RawValue) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    let mut response = if status == StatusCode::NO_CONTENT {
-        status.into_response()
-    } else {
-        (status, [(CONTENT_TYPE, JSON)], body.get().to_owned()).into_response()
-    };
-    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    response
 }
 
 /// The problem that a refusal is to a client.

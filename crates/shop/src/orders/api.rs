@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use runout_core::ids::{AccountId, OrderId};
@@ -17,14 +17,12 @@ use super::place::{Done, cancel as cancel_order, place as place_order};
 use super::{LineRef, OrderOut, queries};
 use crate::App;
 use crate::accounts::{Identity, Role};
+use crate::platform::answer::IDEMPOTENCY_REPLAYED;
 use crate::platform::command::Key;
 use crate::platform::extract::{IdempotencyKey, PathId, Valid};
 use crate::platform::page::{ListParams, ListRequest, Page};
 use crate::platform::problem::{FieldError, Problem};
 use crate::platform::responses::{Act, Read, Write};
-
-/// Tells that an answer repeats an earlier one.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(place, list)).routes(routes!(one)).routes(routes!(cancel))
@@ -95,7 +93,7 @@ impl Done {
     fn respond(self, status: StatusCode) -> Response {
         let mut response = (status, Json(self.order)).into_response();
         if self.replayed {
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
         }
         response
     }

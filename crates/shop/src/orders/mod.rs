@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 pub use api::{NewLine, NewOrder, router};
 pub(crate) use place::core_key;
 pub use place::{LineRef, PlaceRefused, cancel, place};
-pub use refusals::{key_reused, problem_of, undecided};
+pub use refusals::{problem_of, undecided};
 
 /// An order, as it is shown.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -6,6 +6,7 @@ use runout_core::stock::{LINES_MAX, QUANTITY_MAX, SellOutcome, WhyNot};
 use serde_json::{Value as Json, json};
 
 use super::PlaceRefused;
+use crate::platform::answer::key_reused;
 use crate::platform::problem::{FieldError, Problem};
 use crate::stock::Undecided;
 
@@ -26,14 +27,6 @@ impl From<PlaceRefused> for Problem {
             PlaceRefused::Undecided(error) => undecided(error),
         }
     }
-}
-
-/// The key was used for another request.
-pub fn key_reused() -> Problem {
-    Problem::unprocessable(
-        "idempotency_key_reused",
-        "This Idempotency-Key was used before with another request: use a new key.",
-    )
 }
 
 /// The command was not decided.

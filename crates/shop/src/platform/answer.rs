@@ -44,7 +44,8 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     json_text(status, body.into())
 }
 
-fn replayed(status: u16, body: &str) -> Response {
+/// An answer that was given before, as it was.
+pub fn replayed(status: u16, body: &str) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let mut response = match status {
         StatusCode::NO_CONTENT => status.into_response(),

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use runout_core::ids::{AccountId, LocationId, VariantId};
@@ -17,17 +17,18 @@ use utoipa_axum::routes;
 
 use super::locations::{AddLocation, ChangeLocation, is_taken};
 use super::queries::{self, MovementOut};
+use super::store::MOVED_STATUS;
 use super::{LevelOut, Location, Moved};
 use crate::App;
 use crate::accounts::{Identity, Staff};
-use crate::orders::{key_reused, undecided};
+use crate::orders::undecided;
+use crate::platform::answer::{IDEMPOTENCY_REPLAYED, key_reused, replayed};
 use crate::platform::command::{Caller, Key, Outcome as Ran};
 use crate::platform::extract::{IdempotencyKey, PathId, Valid};
 use crate::platform::page::{ListParams, ListRequest, Page};
 use crate::platform::problem::{FieldError, Problem};
 use crate::platform::responses::{Read, Write};
 
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const REASON_CHARS_MAX: usize = 500;
 const PRIORITY_MAX: i64 = 1_000_000;
 
@@ -190,7 +191,7 @@ async fn add_location(
     let caller = Caller { account_id: Some(staff.account_id), key };
     match app.run(caller, command).await {
         Ok(Ran::Accepted(location)) => Ok((StatusCode::CREATED, Json(location)).into_response()),
-        Ok(Ran::Replayed { status, body }) => Ok(replayed(status.into(), body.get().to_owned())),
+        Ok(Ran::Replayed { status, body }) => Ok(replayed(status, body.get())),
         Ok(Ran::KeyReused) => Err(key_reused()),
         Ok(Ran::Refused(never)) => match never {},
         Err(error) if is_taken(&error) => {
@@ -354,24 +355,16 @@ async fn move_stock(
             let body = Json(Moved::from(levels.as_slice()));
             let mut response = (StatusCode::CREATED, body).into_response();
             if answer.replayed {
-                response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+                response
+                    .headers_mut()
+                    .insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
             }
             Ok(response)
         }
         Outcome::Move(MoveOutcome::Refused(refusal)) => Err(refused(&refusal)),
-        Outcome::Replayed(Remembered::Answer { status, body }) => Ok(replayed(status, body)),
+        Outcome::Replayed(Remembered::Answer { body, .. }) => Ok(replayed(MOVED_STATUS, &body)),
         _ => Err(key_reused()),
     }
-}
-
-/// An answer that was given before, as it was.
-fn replayed(status: i64, body: String) -> Response {
-    let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (REPLAYED, HeaderValue::from_static("true")),
-    ];
-    (status.unwrap_or(StatusCode::OK), headers, body).into_response()
 }
 
 /// The problem that a refused movement is to a client.

@@ -277,8 +277,7 @@ fn answer(outcomes: &[Outcome], replies: &mut [Option<Reply>]) {
     }
 }
 
-/// Tells the commands of a part that it failed; the error itself goes to the first, its kind to
-/// all.
+/// Tells every command of a part that it failed, and of which kind the error is.
 fn fail(error: Error, replies: &mut [Option<Reply>]) {
     tracing::error!(?error, commands = replies.len(), "commands could not be decided");
     for reply in replies {
