@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use runout_core::money::Currency;
 
 use crate::accounts::{self, Accounts, TokenSecurity};
+use crate::platform::cache::AnswerCache;
 use crate::platform::clock::Clock;
 use crate::platform::config::Config;
 use crate::platform::layers::{Layers, wrap};
@@ -34,6 +35,8 @@ pub struct Parts {
     pub ids: IdPools,
     pub stock: StockWriter,
     pub accounts: Accounts,
+    /// Public lists, kept ready.
+    pub answers: AnswerCache,
 }
 
 /// Ids of rows that are written in numbers.
@@ -58,7 +61,8 @@ impl App {
     pub fn with_accounts(db: Db, clock: Clock, config: &Config, accounts: Accounts) -> Self {
         let stock = StockWriter::start(db.clone(), clock.clone(), Limits::from(config.stock));
         let (currency, ids) = (config.currency, IdPools::default());
-        Self(Arc::new(Parts { db, clock, currency, ids, stock, accounts }))
+        let answers = AnswerCache::default();
+        Self(Arc::new(Parts { db, clock, currency, ids, stock, accounts, answers }))
     }
 
     /// True if the database answers.

@@ -70,6 +70,29 @@ impl Error {
         matches!(self, Error::Constraint { name, .. } if name == wanted)
     }
 
+    /// The same kind of error for another of those who wait for one outcome; the driver's own error
+    /// stays behind as text.
+    pub fn copy(&self) -> Self {
+        let text = |cause: &Cause| cause.to_string().into();
+        match self {
+            Error::Conflict(cause) => Error::Conflict(text(cause)),
+            Error::Constraint { name, source } => {
+                Error::Constraint { name: name.clone(), source: text(source) }
+            }
+            Error::Unavailable(cause) => Error::Unavailable(text(cause)),
+            Error::OutcomeUnknown(cause) => Error::OutcomeUnknown(text(cause)),
+            Error::Overloaded => Error::Overloaded,
+            Error::Timeout(cause) => Error::Timeout(text(cause)),
+            Error::Decode { column, reason } => {
+                Error::Decode { column: *column, reason: reason.clone() }
+            }
+            Error::Panicked(what) => Error::Panicked(what.clone()),
+            Error::Other { context, source } => {
+                Error::Other { context: context.clone(), source: text(source) }
+            }
+        }
+    }
+
     pub(crate) fn other(context: impl Into<String>, source: impl Into<Cause>) -> Self {
         Error::Other { context: context.into(), source: source.into() }
     }

@@ -32,6 +32,7 @@ macro_rules! migrations {
 
 migrations! {
     1 "0001_shop";
+    2 "0002_scope_version";
 }
 
 const RECORD_TABLE: &str = "create table if not exists schema_migration (\

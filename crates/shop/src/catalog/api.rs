@@ -12,8 +12,8 @@ use super::input::{NewProduct, ProductPatch};
 use super::list::{self, PRODUCTS, Search, truth};
 use super::model::Product;
 use super::products::{self, CreateProduct, UpdateProduct};
-use super::queries;
-use super::view::{ShowQuery, answer, json, located, refused, sight, tagged, view};
+use super::queries::{self, Sight};
+use super::view::{ShowQuery, answer, located, ready_json, refused, sight, tagged, view, written};
 use crate::App;
 use crate::accounts::{MaybeIdentity, Staff};
 use crate::platform::command::{Caller, Key};
@@ -72,8 +72,20 @@ async fn list_products(
     let view = view(&app, request.extra("currency"))?;
     let deleted = request.extra("deleted").map_or(Ok(false), |text| truth("deleted", text))?;
     let sight = sight(identity.as_ref(), deleted)?;
-    let page = list::page(&app, &request, &Search::new(&request)?, sight, view).await?;
-    Ok(json(StatusCode::OK, &page))
+    let search = Search::new(&request)?;
+    let page = async {
+        // Not the moment from before the cache read its versions: a price may count since.
+        let view = view.at(app.clock.now());
+        Ok(written(&list::page(&app, &request, &search, sight, view).await?))
+    };
+    let body = match sight {
+        Sight::Public => {
+            let query = uri.query().unwrap_or_default();
+            app.answers.get(&app.db, &app.clock, ("products", query), page).await?
+        }
+        Sight::Staff | Sight::Deleted => page.await?,
+    };
+    Ok(ready_json(StatusCode::OK, body))
 }
 
 /// Adds a product with its variants and prices.

@@ -63,6 +63,13 @@ pub struct View {
     pub now: Timestamp,
 }
 
+impl View {
+    /// The same at another moment.
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { now, ..self }
+    }
+}
+
 /// Which products somebody gets to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sight {

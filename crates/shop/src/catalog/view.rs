@@ -4,6 +4,7 @@ use axum::extract::Query;
 use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use runout_core::money::Currency;
 use serde::Serialize;
 
@@ -76,7 +77,16 @@ pub(crate) fn sight(identity: Option<&Identity>, deleted: bool) -> Result<Sight,
 
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).expect("answers are plain data");
+    ready_json(status, written(body))
+}
+
+/// An answer's JSON.
+pub(crate) fn written(body: &impl Serialize) -> Bytes {
+    serde_json::to_vec(body).expect("answers are plain data").into()
+}
+
+/// An answer whose JSON is written already.
+pub(crate) fn ready_json(status: StatusCode, body: Bytes) -> Response {
     (status, [(CONTENT_TYPE, JSON)], body).into_response()
 }
 

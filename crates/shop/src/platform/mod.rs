@@ -4,6 +4,7 @@
 //! Nothing here knows a product or an order. Every refusal is a [`problem::Problem`].
 
 pub mod answer;
+pub mod cache;
 pub mod clock;
 pub mod command;
 pub mod config;

@@ -228,7 +228,7 @@ impl Worker {
                     parts.push(middle..range.end);
                     parts.push(range.start..middle);
                 }
-                Err(error) => fail(error, &mut replies[range]),
+                Err(error) => fail(&error, &mut replies[range]),
             }
         }
     }
@@ -278,18 +278,10 @@ fn answer(outcomes: &[Outcome], replies: &mut [Option<Reply>]) {
 }
 
 /// Tells every command of a part that it failed, and of which kind the error is.
-fn fail(error: Error, replies: &mut [Option<Reply>]) {
+fn fail(error: &Error, replies: &mut [Option<Reply>]) {
     tracing::error!(?error, commands = replies.len(), "commands could not be decided");
     for reply in replies {
         let reply = reply.take().expect("every command is answered once");
-        let copy = match &error {
-            Error::Conflict(cause) => Error::Conflict(cause.to_string().into()),
-            Error::Unavailable(cause) => Error::Unavailable(cause.to_string().into()),
-            Error::OutcomeUnknown(cause) => Error::OutcomeUnknown(cause.to_string().into()),
-            Error::Overloaded => Error::Overloaded,
-            Error::Timeout(cause) => Error::Timeout(cause.to_string().into()),
-            other => Error::Panicked(other.to_string()),
-        };
-        let _gone = reply.send(Err(Undecided::Store(copy)));
+        let _gone = reply.send(Err(Undecided::Store(error.copy())));
     }
 }

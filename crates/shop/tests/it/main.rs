@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod accounts;
+mod answer_cache;
 mod authorisation;
 mod binary;
 mod catalog;

@@ -83,6 +83,16 @@ impl TestShop {
         App::with_accounts(db, self.clock.clone(), &Config::default(), accounts)
     }
 
+    /// The routes of a node.
+    pub fn router_of(&self, app: App) -> axum::Router {
+        runout_shop::app::router(app, &Config::default())
+    }
+
+    /// The routes of this node.
+    pub fn router(&self) -> axum::Router {
+        self.router.clone()
+    }
+
     /// The database's address, as the program takes it.
     pub fn database_url(&self) -> String {
         match self.database.url() {
