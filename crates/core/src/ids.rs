@@ -24,4 +24,14 @@ ids! {
     /// The stock of one variant at one location.
     LevelId
     OrderId
+    /// What somebody means to buy, with the stock that it holds.
+    BasketId
+    /// One attempt to pay an order.
+    PaymentId
+    /// Money on its way back.
+    RefundId
+    /// Units of an order that left together.
+    FulfilmentId
+    /// A code that makes an order cheaper.
+    DiscountId
 }

@@ -33,6 +33,7 @@ macro_rules! migrations {
 migrations! {
     1 "0001_shop";
     2 "0002_scope_version";
+    3 "0003_commerce";
 }
 
 const RECORD_TABLE: &str = "create table if not exists schema_migration (\
