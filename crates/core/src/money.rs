@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::decimal::{self, DecimalError};
+
 /// Largest amount, in minor units: ten thousand million of a currency with two decimals. Sums of
 /// [`crate::stock::LINES_MAX`] lines of [`crate::stock::QUANTITY_MAX`] units are checked, not
 /// assumed.
@@ -87,32 +89,13 @@ impl Money {
     /// # Errors
     /// [`MoneyError`], saying what is wrong with the text.
     pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        let dangling = digits.ends_with('.');
-        if whole.is_empty() || dangling || !plain(whole) || !plain(fraction) {
-            return Err(MoneyError::NotANumber);
-        }
         let exponent = currency.exponent();
-        let fraction = fraction.trim_end_matches('0');
-        if fraction.len() > exponent as usize {
-            return Err(MoneyError::TooPrecise { currency, exponent });
-        }
-        if negative {
-            return Err(MoneyError::Negative);
-        }
-        let mut minor: i64 = 0;
-        let padding = std::iter::repeat_n(b'0', exponent as usize - fraction.len());
-        for digit in whole.bytes().chain(fraction.bytes()).chain(padding) {
-            minor = minor
-                .checked_mul(10)
-                .and_then(|minor| minor.checked_add(i64::from(digit - b'0')))
-                .ok_or(MoneyError::TooLarge)?;
-        }
+        let minor = decimal::parse(text, exponent).map_err(|error| match error {
+            DecimalError::NotANumber => MoneyError::NotANumber,
+            DecimalError::TooPrecise { .. } => MoneyError::TooPrecise { currency, exponent },
+            DecimalError::Negative => MoneyError::Negative,
+            DecimalError::TooLarge => MoneyError::TooLarge,
+        })?;
         Self::new(minor, currency)
     }
 
