@@ -129,6 +129,18 @@ ensure_rust_components() {
   done
 }
 
+# prepare_venv DIR NAME: a virtual environment with what scripts/NAME.txt pins. It is made once, and
+# again whenever the pinned versions change.
+prepare_venv() {
+  local venv=$1 requirements=$ROOT/scripts/$2.txt
+  cmp -s "$requirements" "$venv/installed.txt" && return 0
+  say "installing $2 into $venv"
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 5 -r "$requirements" </dev/null
+  cp "$requirements" "$venv/installed.txt"
+}
+
 # --- ports and waiting ------------------------------------------------------------------------
 
 # Prints a loopback port on which nothing listens, below the range that outgoing connections use.

@@ -15,17 +15,6 @@ ensure_resource_availability
 readonly DECOY_TOKENS=5
 
 VENV=$TARGET_DIR/venv
-REQUIREMENTS=$ROOT/scripts/schemathesis.txt
-
-# The virtual environment is made once and again whenever the pinned versions change.
-prepare_venv() {
-  cmp -s "$REQUIREMENTS" "$VENV/installed.txt" && return 0
-  say "installing schemathesis into $VENV"
-  rm -rf "$VENV"
-  python3 -m venv "$VENV"
-  "$VENV/bin/pip" install --quiet --disable-pip-version-check --retries 5 -r "$REQUIREMENTS" </dev/null
-  cp "$REQUIREMENTS" "$VENV/installed.txt"
-}
 
 # Gives a fresh SQLite database the demo records and a superuser $1 with password $2.
 create_superuser() {
@@ -92,7 +81,7 @@ check_after() {
 }
 
 ensure_packages cc curl python3 python-venv
-prepare_venv
+prepare_venv "$VENV" schemathesis
 RUNOUT=${RUNOUT_BINARY:-}
 if [ -z "$RUNOUT" ]; then
   cargo build --locked --bin runout

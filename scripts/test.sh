@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All tests: schemathesis against the OpenAPI document, the documentation's examples, and the Rust
-# suite on SQLite and on a throwaway PostgreSQL. The last line is "N passed, N failed", where
-# schemathesis counts as one; the exit status says whether everything passed.
+# suite on SQLite and on a throwaway PostgreSQL, with localstripe as the payment provider. The last
+# line is "N passed, N failed", where schemathesis counts as one; the exit status says whether
+# everything passed.
 #
 # RUNOUT_TEST_POSTGRES_URL   use this server (as a superuser) instead of starting one
 # RUNOUT_TEST_ONLY_SQLITE=1  leave PostgreSQL out, and say so
@@ -74,6 +75,10 @@ elif [ -z "${RUNOUT_TEST_POSTGRES_URL:-}" ]; then
   start_postgres "$TEMP_DIR/postgres" off
   export RUNOUT_TEST_POSTGRES_URL=$POSTGRES_URL
 fi
+
+# The payment tests start localstripe themselves, each its own.
+prepare_venv "$TARGET_DIR/venv-localstripe" localstripe
+export RUNOUT_TEST_LOCALSTRIPE_PYTHON=$TARGET_DIR/venv-localstripe/bin/python
 
 run_schemathesis
 if cargo nextest --version >/dev/null 2>&1; then

@@ -80,7 +80,6 @@ impl Discount {
         currency: Currency,
         uses_by_customer: i64,
     ) -> Result<(), Refusal> {
-        let reached = |uses: i64, max: Option<i64>| max.is_some_and(|max| uses >= max);
         if !self.active {
             return Err(Refusal::Inactive);
         }
@@ -105,6 +104,11 @@ impl Discount {
         Ok(())
     }
 
+    /// Whether as many orders have used it as may, all together or of the customer.
+    pub fn is_used_up(&self, uses_by_customer: i64) -> bool {
+        reached(self.uses, self.uses_max) || reached(uses_by_customer, self.uses_per_customer_max)
+    }
+
     /// What it takes off goods of this amount: 0 to all of it.
     ///
     /// # Panics
@@ -124,6 +128,10 @@ impl Discount {
             }
         }
     }
+}
+
+fn reached(uses: i64, max: Option<i64>) -> bool {
+    max.is_some_and(|max| uses >= max)
 }
 
 /// Spreads a discount over lines in proportion to their amounts, by the largest remainder; equal

@@ -13,6 +13,9 @@ use crate::decimal;
 pub const PPM: i64 = 1_000_000;
 /// The highest rate: a tax as high as the net price.
 pub const RATE_PPM_MAX: i64 = PPM;
+/// The class of whatever nobody has put into another.
+pub const CLASS_DEFAULT: &str = "standard";
+pub const CLASS_CHARS_MAX: usize = 64;
 /// Decimals of a rate in percent.
 const PERCENT_DECIMALS: u32 = 4;
 
@@ -38,6 +41,12 @@ pub fn contained_minor(gross_minor: i64, rate_ppm: i64) -> i64 {
     let tax = gross_minor - net;
     assert!((0..=gross_minor).contains(&tax), "tax is a part of the gross amount");
     tax
+}
+
+/// True for the name of a tax class: 1 to [`CLASS_CHARS_MAX`] of `a-z`, `0-9`, `_` and `-`.
+pub fn is_class(name: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    (1..=CLASS_CHARS_MAX).contains(&name.len()) && name.bytes().all(plain)
 }
 
 /// A rate in parts per million from its percentage as text: `"19"`, `"8.875"`; four decimals.
@@ -121,6 +130,17 @@ mod tests {
             ("", Err(RateError::Decimal(NotANumber))),
         ] {
             assert_eq!(parse_percent(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn classes_have_plain_names() {
+        let longest = "x".repeat(CLASS_CHARS_MAX);
+        for name in [CLASS_DEFAULT, "reduced-2", "a", "0_", &longest] {
+            assert!(is_class(name), "{name}");
+        }
+        for name in ["", "Reduced", "two words", "é", "a/b", &(longest + "x")] {
+            assert!(!is_class(name), "{name}");
         }
     }
 

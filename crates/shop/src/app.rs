@@ -8,16 +8,22 @@ use runout_store::{Db, Ids, Sql};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use runout_core::country::Country;
 use runout_core::money::Currency;
 
 use crate::accounts::{self, Accounts, TokenSecurity};
+use crate::baskets::BasketSecurity;
+use crate::payments::Payments;
 use crate::platform::cache::AnswerCache;
 use crate::platform::clock::Clock;
 use crate::platform::config::Config;
 use crate::platform::layers::{Layers, wrap};
 use crate::platform::{docs, health, responses};
 use crate::stock::{self, Limits, StockWriter};
-use crate::{catalog, orders, platform, predecessors, pricing, verify};
+use crate::{
+    addresses, baskets, catalog, discounts, orders, payments, platform, predecessors, pricing,
+    taxes, verify,
+};
 
 /// Ids of hot sequences taken from the database at a time.
 const ID_BLOCK: i64 = 1_000;
@@ -32,22 +38,40 @@ pub struct Parts {
     pub clock: Clock,
     /// What prices are in when nobody says.
     pub currency: Currency,
+    /// Whose tax rates apply when nobody says where an order goes.
+    pub country: Country,
+    /// An order that was not paid gives its stock back after so long.
+    pub unpaid_seconds: u32,
     pub ids: IdPools,
     pub stock: StockWriter,
     pub accounts: Accounts,
     /// Public lists, kept ready.
     pub answers: AnswerCache,
+    /// Whoever moves the money.
+    pub payments: Payments,
 }
 
 /// Ids of rows that are written in numbers.
 pub struct IdPools {
     pub outbox: Ids,
     pub audit: Ids,
+    /// A crowd makes its baskets at once: a sequence that each of them locked would make them wait.
+    pub baskets: Ids,
+}
+
+impl IdPools {
+    fn all(&self) -> [&Ids; 3] {
+        [&self.outbox, &self.audit, &self.baskets]
+    }
 }
 
 impl Default for IdPools {
     fn default() -> Self {
-        Self { outbox: Ids::new("outbox", ID_BLOCK), audit: Ids::new("audit", ID_BLOCK) }
+        Self {
+            outbox: Ids::new("outbox", ID_BLOCK),
+            audit: Ids::new("audit", ID_BLOCK),
+            baskets: Ids::new("basket", ID_BLOCK),
+        }
     }
 }
 
@@ -59,10 +83,28 @@ impl App {
 
     /// As [`App::new`], with password hashes of another cost: for tests.
     pub fn with_accounts(db: Db, clock: Clock, config: &Config, accounts: Accounts) -> Self {
-        let stock = StockWriter::start(db.clone(), clock.clone(), Limits::from(config.stock));
-        let (currency, ids) = (config.currency, IdPools::default());
+        let stock = StockWriter::start(db.clone(), clock.clone(), Limits::from(config));
+        let (currency, country) = (config.currency, config.country);
+        let unpaid_seconds = config.stock.unpaid_seconds.get();
+        let ids = IdPools::default();
         let answers = AnswerCache::default();
-        Self(Arc::new(Parts { db, clock, currency, ids, stock, accounts, answers }))
+        Self(Arc::new(Parts {
+            db,
+            clock,
+            currency,
+            country,
+            unpaid_seconds,
+            ids,
+            stock,
+            accounts,
+            answers,
+            payments: Payments::new(&config.payments),
+        }))
+    }
+
+    /// After how many seconds an order that is placed now gives its stock back, if it is unpaid.
+    pub fn pay_within_s(&self) -> i64 {
+        self.unpaid_seconds.into()
     }
 
     /// True if the database answers.
@@ -73,7 +115,7 @@ impl App {
     /// Ends the background work: decides what waits, gives unused ids back.
     pub async fn stop(&self) {
         self.stock.stop().await;
-        for pool in [&self.ids.outbox, &self.ids.audit] {
+        for pool in self.ids.all() {
             if let Err(error) = pool.release(&self.db).await {
                 tracing::warn!(%error, "unused ids were not given back; a gap remains");
             }
@@ -93,7 +135,7 @@ impl Deref for App {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Runout", description = "Sells things that run out, never one too many."),
-    modifiers(&TokenSecurity)
+    modifiers(&TokenSecurity, &BasketSecurity)
 )]
 struct Document;
 
@@ -107,6 +149,11 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(pricing::router())
         .merge(stock::router())
         .merge(orders::router())
+        .merge(baskets::router())
+        .merge(discounts::router())
+        .merge(taxes::router())
+        .merge(addresses::router())
+        .merge(payments::router())
         .merge(predecessors::router())
 }
 
@@ -139,9 +186,14 @@ pub fn statements() -> Vec<&'static Sql> {
         accounts::statements(),
         stock::statements(),
         orders::statements(),
+        baskets::statements(),
+        payments::statements(),
         verify::queries::STATEMENTS.to_vec(),
         catalog::statements(),
         pricing::statements(),
+        discounts::statements(),
+        taxes::statements(),
+        addresses::statements(),
     ]
     .concat()
 }

@@ -1,13 +1,19 @@
 //! Runout: the shop backend for things that run out.
 
 pub mod accounts;
+pub mod addresses;
 pub mod app;
+pub mod baskets;
 pub mod catalog;
+pub mod discounts;
+pub mod jobs;
 pub mod orders;
+pub mod payments;
 pub mod platform;
 pub mod predecessors;
 pub mod pricing;
 pub mod stock;
+pub mod taxes;
 pub mod verify;
 
 pub use app::App;

@@ -1,12 +1,15 @@
-//! Development tools for Runout: the benchmark.
+//! Development tools for Runout: the benchmark, and a hostile stand-in for Stripe.
 #![expect(unreachable_pub, reason = "a program has no outside")]
 
 mod bench;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use runout_sim::stripe::{Destination, HostileStripe, Options};
 
 #[derive(Parser)]
 #[command(name = "runout-sim", about = "Measures Runout. Development only.")]
@@ -26,6 +29,46 @@ enum Command {
         #[arg(long)]
         port_file: PathBuf,
     },
+    /// Stands in for Stripe, unkindly; GET /_ledger tells what was really charged.
+    Stripe(StripeOptions),
+}
+
+#[derive(clap::Args)]
+struct StripeOptions {
+    #[arg(long, default_value = "127.0.0.1:8420")]
+    listen: SocketAddr,
+    /// The same seed gives the same misfortunes.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Of a thousand requests this many meet a misfortune.
+    #[arg(long, default_value_t = 0)]
+    fault_permille: u32,
+    /// Where webhooks go: several times each, and in any order.
+    #[arg(long, requires = "webhook_secret")]
+    webhook_url: Option<String>,
+    #[arg(long)]
+    webhook_secret: Option<String>,
+    #[arg(long, default_value_t = 2)]
+    webhook_copies_max: u64,
+    #[arg(long, default_value_t = 200)]
+    webhook_delay_max_ms: u64,
+}
+
+async fn stand_in(options: StripeOptions) -> Result<()> {
+    let destination = options.webhook_url.zip(options.webhook_secret).map(|(url, secret)| {
+        let (copies_max, delay_max_ms) = (options.webhook_copies_max, options.webhook_delay_max_ms);
+        Destination { url, secret, copies_max, delay_max: Duration::from_millis(delay_max_ms) }
+    });
+    let unkind = Options {
+        seed: options.seed,
+        fault_permille: options.fault_permille,
+        destination,
+        ..Options::default()
+    };
+    let server = HostileStripe::listen(options.listen, unkind).await?;
+    println!("{}", server.url());
+    server.run().await;
+    Ok(())
 }
 
 #[global_allocator]
@@ -38,5 +81,6 @@ fn main() -> Result<()> {
         Command::Serve { database_url, port_file } => {
             runtime.block_on(bench::server::serve(&database_url, &port_file))
         }
+        Command::Stripe(options) => runtime.block_on(stand_in(options)),
     }
 }

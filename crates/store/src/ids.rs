@@ -16,12 +16,14 @@ pub struct Ids {
     name: &'static str,
     block: i64,
     free: Mutex<Range<i64>>,
+    /// Held while a block is taken: whoever waits for it finds the block, and takes none.
+    refill: tokio::sync::Mutex<()>,
 }
 
 impl Ids {
     /// `block` ids are taken from the database at a time.
     pub fn new(name: &'static str, block: i64) -> Self {
-        Self { name, block, free: Mutex::new(0..0) }
+        Self { name, block, free: Mutex::new(0..0), refill: tokio::sync::Mutex::new(()) }
     }
 
     /// `count` consecutive ids.
@@ -29,6 +31,10 @@ impl Ids {
     /// # Errors
     /// When the database cannot give a new block.
     pub async fn take(&self, db: &Db, count: i64) -> Result<Range<i64>> {
+        if let Some(ids) = self.take_free(count) {
+            return Ok(ids);
+        }
+        let _refilling = self.refill.lock().await;
         if let Some(ids) = self.take_free(count) {
             return Ok(ids);
         }

@@ -3,14 +3,38 @@
 //! Outcomes are compared as short texts, so that a table reads like the rules.
 
 mod cases;
+mod commerce;
 mod history;
 mod naive;
 mod world;
 
 use super::{
-    CancelOutcome, Level, MoveOutcome, MoveRefusal, Outcome, Placed, Remembered, SellOutcome,
-    WhyNot,
+    Allocation, CancelOutcome, KnownOrder, Level, MoveOutcome, MoveRefusal, Outcome, Placed,
+    Remembered, SellOutcome, Times, WhyNot,
 };
+use crate::ids::AccountId;
+use crate::order::Status;
+
+/// An order without payments, as it would be loaded.
+fn known_order(account: AccountId, status: Status, allocations: Vec<Allocation>) -> KnownOrder {
+    KnownOrder {
+        account: Some(account),
+        email_key: None,
+        basket: None,
+        status,
+        currency: "EUR".parse().expect("a currency"),
+        total_minor: 100,
+        paid_minor: 0,
+        refunded_minor: 0,
+        discount: None,
+        cancel_reason: None,
+        due_at: None,
+        times: Times::default(),
+        allocations,
+        payments: Vec::new(),
+        refunds: Vec::new(),
+    }
+}
 
 /// The outcome in a few words. Repetitions within one batch are looked up in `all`.
 fn told(outcome: &Outcome, all: &[Outcome]) -> String {
@@ -18,6 +42,10 @@ fn told(outcome: &Outcome, all: &[Outcome]) -> String {
         Outcome::Sell(sell) => told_sell(sell),
         Outcome::Cancel(cancel) => told_cancel(*cancel),
         Outcome::Move(moved) => told_move(moved),
+        Outcome::Basket(basket) => commerce::told_basket(basket),
+        Outcome::Checkout(checkout) => commerce::told_checkout(checkout),
+        Outcome::Act(act) => commerce::told_act(act),
+        Outcome::Expired => "expired".to_owned(),
         Outcome::KeyReused => "key reused".to_owned(),
         Outcome::Replayed(Remembered::Order(order)) => format!("again order {order}"),
         Outcome::Replayed(Remembered::Answer { body, .. }) => format!("again {body}"),
@@ -26,7 +54,7 @@ fn told(outcome: &Outcome, all: &[Outcome]) -> String {
             Outcome::Cancel(
                 CancelOutcome::Cancelled { order } | CancelOutcome::AlreadyCancelled { order },
             ) => format!("again order {order}"),
-            first @ Outcome::Move(MoveOutcome::Moved(_)) => format!("again {}", told(first, all)),
+            first if first.is_done() => format!("again {}", told(first, all)),
             other => panic!("{other:?} was not done, and yet its key was remembered"),
         },
     }
@@ -65,6 +93,7 @@ fn told_cancel(outcome: CancelOutcome) -> String {
     match outcome {
         CancelOutcome::Cancelled { order } => format!("cancelled {order}"),
         CancelOutcome::AlreadyCancelled { order } => format!("cancelled {order} before"),
+        CancelOutcome::TooLate(illegal) => format!("{} too late", illegal.status),
         CancelOutcome::NotFound => "not found".to_owned(),
     }
 }

@@ -54,6 +54,7 @@ pub(super) fn receive(snapshot: &mut Snapshot, command: &Receive) -> MoveOutcome
         on_hand_delta: quantity,
         reserved_delta: 0,
         order: None,
+        basket: None,
         actor: command.actor,
         reason: command.reason.as_deref().map(Arc::from),
     };
@@ -88,6 +89,7 @@ pub(super) fn adjust(snapshot: &mut Snapshot, command: &Adjust) -> MoveOutcome {
             on_hand_delta: would_be - on_hand,
             reserved_delta: 0,
             order: None,
+            basket: None,
             actor: Some(command.actor),
             reason: Some(Arc::from(command.reason.as_str())),
         };
@@ -122,6 +124,7 @@ pub(super) fn transfer(snapshot: &mut Snapshot, command: &Transfer) -> MoveOutco
             on_hand_delta: delta,
             reserved_delta: 0,
             order: None,
+            basket: None,
             actor: Some(command.actor),
             reason: command.reason.as_deref().map(Arc::from),
         };

@@ -1,14 +1,18 @@
-//! Placing and cancelling orders.
+//! Placing orders.
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::command::{By, Cancel, LineRequest, Sell};
-use super::snapshot::{Allocation, Cause, KnownOrder, Offer, OrderStatus, Posting, Snapshot};
+use super::basket::taken;
+use super::command::{Contact, Gateway, LineRequest, Sell};
+use super::known::{Allocation, Customer, Payment};
+use super::snapshot::{Cause, Offer, Posting, Snapshot};
 use super::{LINES_MAX, QUANTITY_MAX};
-use crate::ids::{AccountId, OrderId, VariantId};
+use crate::ids::{AccountId, BasketId, DiscountId, LevelId, OrderId, VariantId};
 use crate::money::{Currency, Money};
+use crate::order::Status;
+use crate::tax;
 
 /// Every way a sale can end. One variant per reason, each with what the buyer needs to know.
 #[derive(Debug, Clone)]
@@ -73,12 +77,39 @@ pub enum WhyNot {
 #[derive(Debug, Clone)]
 pub struct Placed {
     pub id: OrderId,
-    pub account: AccountId,
+    /// `None`: a guest, known by their e-mail address.
+    pub account: Option<AccountId>,
+    pub status: Status,
     pub currency: Currency,
+    /// Tax included, discount taken off.
     pub total_minor: i64,
+    pub tax_minor: i64,
     pub at: Timestamp,
+    /// Unpaid at this moment it gives its stock back.
+    pub due_at: Option<Timestamp>,
     pub lines: Vec<PlacedLine>,
     pub allocations: Vec<Allocation>,
+    /// What it has that an order without a basket has not.
+    pub checkout: Option<Box<PlacedCheckout>>,
+}
+
+/// What an order has by its checkout.
+#[derive(Debug, Clone)]
+pub struct PlacedCheckout {
+    pub basket: BasketId,
+    pub contact: Contact,
+    pub gateway: Gateway,
+    pub discount: Option<PlacedDiscount>,
+    /// `None`: there is nothing to pay.
+    pub payment: Option<Payment>,
+}
+
+/// A discount as an order has it.
+#[derive(Debug, Clone)]
+pub struct PlacedDiscount {
+    pub id: DiscountId,
+    pub code: Arc<str>,
+    pub minor: i64,
 }
 
 /// Line number `i + 1` of an order.
@@ -90,20 +121,18 @@ pub struct PlacedLine {
     pub variant_title: Arc<str>,
     pub quantity: i64,
     pub unit_price_minor: i64,
+    /// Its part of the order's discount.
+    pub discount_minor: i64,
+    /// The rate, in parts per million, and the tax contained in the line's amount.
+    pub tax_ppm: i64,
+    pub tax_minor: i64,
 }
 
-/// Every way a cancellation can end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CancelOutcome {
-    Cancelled {
-        order: OrderId,
-    },
-    /// It was cancelled before; its stock came back then, and does not come back again.
-    AlreadyCancelled {
-        order: OrderId,
-    },
-    /// There is none, or it is somebody else's: the asker is not told which.
-    NotFound,
+impl PlacedLine {
+    /// What the line costs, tax included, before any discount.
+    pub fn goods_minor(&self) -> i64 {
+        self.quantity * self.unit_price_minor
+    }
 }
 
 /// Decides one sale and, if it is placed, takes the stock out of the snapshot, so that the next
@@ -130,12 +159,16 @@ pub(super) fn sell(snapshot: &mut Snapshot, now: Timestamp, command: &Sell) -> S
     let allocations = take(snapshot, id, command);
     let placed = Arc::new(Placed {
         id,
-        account: command.account,
+        account: Some(command.account),
+        status: Status::Placed,
         currency: command.currency,
         total_minor: total.minor,
+        tax_minor: lines.iter().map(|line| line.tax_minor).sum(),
         at: now,
+        due_at: command.pay_within_s.map(|seconds| now + SignedDuration::from_secs(seconds)),
         lines,
         allocations,
+        checkout: None,
     });
     snapshot.difference.placed.push(Arc::clone(&placed));
     SellOutcome::Placed(placed)
@@ -169,13 +202,12 @@ fn priced(
             Ok((offer, price)) => {
                 let sum = price.times(line.quantity);
                 total = total.zip(sum).and_then(|(total, sum)| total.plus(sum));
+                let tax_ppm = snapshot.tax_ppm(&offer.tax_class, &snapshot.rules.country);
+                let goods = sum.map_or(0, |sum| sum.minor);
                 lines.push(PlacedLine {
-                    variant: line.variant,
-                    sku: Arc::clone(&offer.sku),
-                    title: Arc::clone(&offer.title),
-                    variant_title: Arc::clone(&offer.variant_title),
-                    quantity: line.quantity,
-                    unit_price_minor: price.minor,
+                    tax_minor: tax::contained_minor(goods, tax_ppm),
+                    tax_ppm,
+                    ..line_of(offer, line.variant, line.quantity, price.minor)
                 });
             }
             Err(why) => refused.push(NotForSale { variant: line.variant, why }),
@@ -187,7 +219,28 @@ fn priced(
     total.map(|total| (lines, total)).ok_or(SellOutcome::TotalTooLarge)
 }
 
-fn offer(
+/// An order's line before discount and tax.
+pub(super) fn line_of(
+    offer: &Offer,
+    variant: VariantId,
+    quantity: i64,
+    unit_price_minor: i64,
+) -> PlacedLine {
+    PlacedLine {
+        variant,
+        sku: Arc::clone(&offer.sku),
+        title: Arc::clone(&offer.title),
+        variant_title: Arc::clone(&offer.variant_title),
+        quantity,
+        unit_price_minor,
+        discount_minor: 0,
+        tax_ppm: 0,
+        tax_minor: 0,
+    }
+}
+
+/// The offer of a variant that can be bought now, with its price.
+pub(super) fn offer(
     snapshot: &Snapshot,
     now: Timestamp,
     variant: VariantId,
@@ -209,7 +262,7 @@ fn within_limits(snapshot: &Snapshot, command: &Sell) -> Result<(), SellOutcome>
             return Err(SellOutcome::OverOrderLimit { variant, limit });
         }
         if let Some(limit) = offer.limit_per_customer {
-            let already = snapshot.bought.get(&(command.account, variant)).copied().unwrap_or(0);
+            let already = taken(snapshot, command.account, variant);
             if already + line.quantity > limit {
                 return Err(SellOutcome::OverCustomerLimit { variant, limit, already });
             }
@@ -234,71 +287,27 @@ fn shortages(snapshot: &Snapshot, lines: &[LineRequest]) -> Vec<Shortage> {
 /// Promises the stock: each line from the locations in order of priority, as many as it needs.
 fn take(snapshot: &mut Snapshot, order: OrderId, command: &Sell) -> Vec<Allocation> {
     let mut allocations = Vec::with_capacity(command.lines.len());
+    let customer = Customer::Account(command.account);
     for (line_no, line) in (1..).zip(&command.lines) {
-        let mut missing = line.quantity;
-        while missing > 0 {
-            let (level, available) = snapshot.levels[&line.variant]
-                .iter()
-                .find(|level| level.active && level.available() > 0)
-                .map(|level| (level.id, level.available()))
-                .expect("the shortage check admitted the line");
-            let quantity = missing.min(available);
-            snapshot.post(
-                line.variant,
-                Posting {
-                    level,
-                    cause: Cause::Order,
-                    on_hand_delta: 0,
-                    reserved_delta: quantity,
-                    order: Some(order),
-                    actor: Some(command.account),
-                    reason: None,
-                },
-            );
-            allocations.push(Allocation { line_no, level, variant: line.variant, quantity });
-            missing -= quantity;
+        for (level, quantity) in snapshot.pick(line.variant, line.quantity) {
+            let actor = Some(command.account);
+            let part = (level, quantity);
+            allocations.push(promise(snapshot, (order, line_no), line.variant, part, actor));
         }
-        assert_eq!(missing, 0, "a line is served exactly, never with more");
-        if snapshot.offers[&line.variant].limit_per_customer.is_some() {
-            *snapshot.bought.entry((command.account, line.variant)).or_default() += line.quantity;
-        }
+        snapshot.count_bought(&customer, line.variant, line.quantity);
     }
     allocations
 }
 
-/// Cancels an order once; its stock comes back once.
-pub(super) fn cancel(snapshot: &mut Snapshot, command: &Cancel) -> CancelOutcome {
-    let Some(order) = snapshot.orders.get_mut(&command.order) else {
-        return CancelOutcome::NotFound;
-    };
-    let actor = match command.by {
-        By::Owner(account) if account != order.account => return CancelOutcome::NotFound,
-        By::Owner(account) | By::Staff(account) => account,
-    };
-    if order.status == OrderStatus::Cancelled {
-        return CancelOutcome::AlreadyCancelled { order: command.order };
-    }
-    order.status = OrderStatus::Cancelled;
-    let KnownOrder { account, allocations, .. } = order.clone();
-    assert!(!allocations.is_empty(), "an order that stands holds stock");
-    for allocation in &allocations {
-        snapshot.post(
-            allocation.variant,
-            Posting {
-                level: allocation.level,
-                cause: Cause::Cancel,
-                on_hand_delta: 0,
-                reserved_delta: -allocation.quantity,
-                order: Some(command.order),
-                actor: Some(actor),
-                reason: None,
-            },
-        );
-        if let Some(bought) = snapshot.bought.get_mut(&(account, allocation.variant)) {
-            *bought -= allocation.quantity;
-            assert!(*bought >= 0, "nobody has bought less than nothing");
-        }
-    }
-    snapshot.difference.cancelled.push(command.order);
-    CancelOutcome::Cancelled { order: command.order }
+/// Promises units of one level to a line of an order.
+pub(super) fn promise(
+    snapshot: &mut Snapshot,
+    (order, line_no): (OrderId, i64),
+    variant: VariantId,
+    (level, quantity): (LevelId, i64),
+    actor: Option<AccountId>,
+) -> Allocation {
+    let posting = Posting::reserve(level, Cause::Order, quantity);
+    snapshot.post(variant, Posting { order: Some(order), actor, ..posting });
+    Allocation { line_no, level, variant, quantity, shipped: 0, returned: 0 }
 }

@@ -1,15 +1,18 @@
 //! The rows that a batch may touch, and what the batch has made of them so far.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::ON_HAND_MAX;
-use super::decide::Remembered;
+use super::known::{
+    BasketLine, BasketStatus, Customer, Fulfilment, Hold, HoldKey, KnownBasket, KnownDiscount,
+    KnownKey, KnownOrder,
+};
 use super::sell::Placed;
-use crate::ids::{AccountId, LevelId, LocationId, OrderId, VariantId};
+use crate::ids::{AccountId, BasketId, DiscountId, LevelId, LocationId, OrderId, VariantId};
 use crate::money::Currency;
 
 /// The stock of one variant at one location.
@@ -23,6 +26,7 @@ pub struct Level {
     /// Stock at an inactive location is counted but not sold.
     pub active: bool,
     pub on_hand: i64,
+    /// Promised to orders or held by baskets.
     pub reserved: i64,
     /// Movements so far: the number of the newest one.
     pub movements: i64,
@@ -45,6 +49,9 @@ pub struct Offer {
     pub release_at: Option<Timestamp>,
     pub limit_per_order: Option<i64>,
     pub limit_per_customer: Option<i64>,
+    /// How long a basket holds it; `None`: as long as the shop says.
+    pub hold_s: Option<i64>,
+    pub tax_class: Arc<str>,
     /// The newest effective price in each currency, in minor units.
     pub prices: Vec<(Currency, i64)>,
 }
@@ -55,45 +62,28 @@ impl Offer {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrderStatus {
-    Placed,
-    Cancelled,
-}
-
-/// An order that a command of the batch names, with what it holds.
-#[derive(Debug, Clone)]
-pub struct KnownOrder {
-    pub account: AccountId,
-    pub status: OrderStatus,
-    pub allocations: Vec<Allocation>,
-}
-
-/// Units of one order line promised from one level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allocation {
-    /// Counted from 1.
-    pub line_no: i64,
-    pub level: LevelId,
-    pub variant: VariantId,
-    pub quantity: i64,
-}
-
-/// A key that was used before.
-#[derive(Debug, Clone)]
-pub struct KnownKey {
-    pub fingerprint: [u8; 32],
-    pub remembered: Remembered,
-}
-
 /// Why a level changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     Receipt,
     Adjustment,
     Transfer,
+    /// Promised to an order.
     Order,
+    /// Given back by an order.
     Cancel,
+    /// It left.
+    Fulfilment,
+    /// It came back.
+    Return,
+    /// A basket took it for a while.
+    Hold,
+    /// The buyer put it back.
+    Release,
+    /// The time was over.
+    Expire,
+    /// The hold became an order's.
+    Checkout,
 }
 
 /// One change of one level: a row of the ledger. Never altered, never deleted.
@@ -107,6 +97,7 @@ pub struct Movement {
     pub on_hand_delta: i64,
     pub reserved_delta: i64,
     pub order: Option<OrderId>,
+    pub basket: Option<BasketId>,
     pub actor: Option<AccountId>,
     pub reason: Option<Arc<str>>,
 }
@@ -116,6 +107,55 @@ pub struct Movement {
 pub struct IdRanges {
     pub orders: Range<i64>,
     pub levels: Range<i64>,
+    pub payments: Range<i64>,
+    pub refunds: Range<i64>,
+    pub fulfilments: Range<i64>,
+}
+
+/// The shop's own settings for decisions.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How long a basket holds stock after its last activity.
+    pub hold_s: i64,
+    /// How long it can be extended at most.
+    pub hold_life_s: i64,
+    /// Whose tax rates apply where an order names no country.
+    pub country: Arc<str>,
+}
+
+impl Default for Rules {
+    /// Five minutes, half an hour, and nobody's rates.
+    fn default() -> Self {
+        Self { hold_s: 300, hold_life_s: 1_800, country: Arc::from("") }
+    }
+}
+
+/// A step in an order's life, for the audit trail and for other systems.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub order: OrderId,
+    pub actor: Option<AccountId>,
+    /// Such as `order.paid`.
+    pub topic: &'static str,
+    /// What changed, as JSON members: numbers and plain words.
+    pub details: Vec<(&'static str, Detail)>,
+}
+
+/// A value in a [`Record`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    Number(i64),
+    Word(&'static str),
+    Text(String),
+}
+
+/// A use of a discount that begins (1) or is taken back (-1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscountUse {
+    pub discount: DiscountId,
+    pub customer: Customer,
+    pub order: OrderId,
+    pub delta: i64,
 }
 
 /// What a batch changes: stored in one transaction.
@@ -124,13 +164,25 @@ pub struct Difference {
     pub movements: Vec<Movement>,
     pub new_levels: Vec<Level>,
     pub placed: Vec<Arc<Placed>>,
-    pub cancelled: Vec<OrderId>,
+    /// Orders that were there before and changed, as they are now.
+    pub orders: BTreeMap<OrderId, KnownOrder>,
+    /// Of these: the ones whose allocations are others than before.
+    pub reallocated: BTreeSet<OrderId>,
+    pub fulfilments: Vec<Fulfilment>,
+    /// Lines and holds as they are now; `None`: they are gone.
+    pub lines: BTreeMap<(BasketId, VariantId), Option<BasketLine>>,
+    pub holds: BTreeMap<HoldKey, Option<Hold>>,
+    /// Baskets that are no longer open.
+    pub ended: Vec<(BasketId, BasketStatus, Option<OrderId>)>,
+    pub discount_uses: Vec<DiscountUse>,
+    pub records: Vec<Record>,
 }
 
 /// The rows that a batch may touch. Decisions read and change it, so that each sees what the ones
 /// before it have left.
 #[derive(Debug, Default)]
 pub struct Snapshot {
+    pub rules: Rules,
     pub offers: HashMap<VariantId, Offer>,
     /// Every level of the variants concerned, sales order: by priority, then id.
     pub(super) levels: HashMap<VariantId, Vec<Level>>,
@@ -138,9 +190,19 @@ pub struct Snapshot {
     /// Location to (priority, active); loaded when a command names locations.
     pub locations: HashMap<LocationId, (i64, bool)>,
     /// Units in orders that stand, for variants with a limit per customer.
-    pub bought: HashMap<(AccountId, VariantId), i64>,
+    pub bought: HashMap<(Customer, VariantId), i64>,
+    /// Units in live holds of all baskets of an account, for the same variants.
+    pub held: HashMap<(AccountId, VariantId), i64>,
     pub orders: HashMap<OrderId, KnownOrder>,
-    pub keys: HashMap<(AccountId, String), KnownKey>,
+    pub baskets: HashMap<BasketId, KnownBasket>,
+    /// Every hold of these baskets, and every lapsed hold of the variants concerned.
+    pub holds: BTreeMap<HoldKey, Hold>,
+    pub discounts: HashMap<DiscountId, KnownDiscount>,
+    /// Orders that stand and used a discount, by customer.
+    pub discount_uses: HashMap<(DiscountId, String), i64>,
+    /// Tax class and country to the rate in parts per million.
+    pub tax_rates: HashMap<(Arc<str>, Arc<str>), i64>,
+    pub keys: HashMap<(super::KeyOwner, String), KnownKey>,
     pub ids: IdRanges,
     pub(super) difference: Difference,
 }
@@ -164,6 +226,12 @@ impl Snapshot {
     pub fn available(&self, variant: VariantId) -> i64 {
         let levels = self.levels.get(&variant).map_or(&[][..], Vec::as_slice);
         levels.iter().filter(|level| level.active).map(Level::available).sum()
+    }
+
+    /// The tax contained in prices of a class in a country, in parts per million; none is known: 0.
+    pub(super) fn tax_ppm(&self, class: &Arc<str>, country: &Arc<str>) -> i64 {
+        let rate = self.tax_rates.get(&(Arc::clone(class), Arc::clone(country)));
+        rate.copied().unwrap_or(0)
     }
 
     /// What the decisions have changed, and every level of the snapshot as it stands now.
@@ -198,9 +266,32 @@ impl Snapshot {
             on_hand_delta: change.on_hand_delta,
             reserved_delta: change.reserved_delta,
             order: change.order,
+            basket: change.basket,
             actor: change.actor,
             reason: change.reason,
         });
+    }
+
+    /// Where `quantity` free units of the variant come from: locations in order of priority, each
+    /// with as many as it has.
+    ///
+    /// # Panics
+    /// When there are fewer: the decision before must have refused.
+    pub(super) fn pick(&self, variant: VariantId, quantity: i64) -> Vec<(LevelId, i64)> {
+        let mut missing = quantity;
+        let mut picked = Vec::with_capacity(1);
+        for level in self.levels.get(&variant).map_or(&[][..], Vec::as_slice) {
+            if missing == 0 {
+                break;
+            }
+            let taken = missing.min(level.available());
+            if level.active && taken > 0 {
+                picked.push((level.id, taken));
+                missing -= taken;
+            }
+        }
+        assert_eq!(missing, 0, "the shortage check admitted the line");
+        picked
     }
 
     /// The level of the variant at the location, made empty if there is none yet.
@@ -227,6 +318,28 @@ impl Snapshot {
         levels.sort_by_key(|level| (level.priority, level.id));
         id
     }
+
+    /// Notes a change of a customer's count of a limited variant, as far as it was loaded.
+    pub(super) fn count_bought(&mut self, customer: &Customer, variant: VariantId, delta: i64) {
+        if let Some(bought) = self.bought.get_mut(&(customer.clone(), variant)) {
+            *bought += delta;
+            assert!(*bought >= 0, "nobody has bought less than nothing");
+        }
+    }
+
+    /// Notes a change of what an account holds of a limited variant, as far as it was loaded.
+    pub(super) fn count_held(
+        &mut self,
+        account: Option<AccountId>,
+        variant: VariantId,
+        delta: i64,
+    ) {
+        let Some(account) = account else { return };
+        if let Some(held) = self.held.get_mut(&(account, variant)) {
+            *held += delta;
+            assert!(*held >= 0, "nobody holds less than nothing");
+        }
+    }
 }
 
 /// A change of one level, to be posted.
@@ -237,8 +350,25 @@ pub(super) struct Posting {
     pub on_hand_delta: i64,
     pub reserved_delta: i64,
     pub order: Option<OrderId>,
+    pub basket: Option<BasketId>,
     pub actor: Option<AccountId>,
     pub reason: Option<Arc<str>>,
+}
+
+impl Posting {
+    /// A change of what is promised or held, which moves nothing on the shelf.
+    pub(super) fn reserve(level: LevelId, cause: Cause, reserved_delta: i64) -> Self {
+        Self {
+            level,
+            cause,
+            on_hand_delta: 0,
+            reserved_delta,
+            order: None,
+            basket: None,
+            actor: None,
+            reason: None,
+        }
+    }
 }
 
 fn assert_sound(level: &Level) {

@@ -139,3 +139,16 @@ pub fn router() -> OpenApiRouter<App> {
 pub fn statements() -> Vec<&'static Sql> {
     [queries::STATEMENTS, sql::STATEMENTS].concat()
 }
+
+/// Checks an e-mail address.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_email(text: &str) -> Result<(), String> {
+    rules::email(text).map_err(|reason| reason.to_string())
+}
+
+/// An e-mail address as addresses are compared.
+pub(crate) fn email_key(text: &str) -> String {
+    rules::key(text)
+}

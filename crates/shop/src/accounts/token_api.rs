@@ -49,6 +49,11 @@ struct NewLogin {
     #[garde(custom(check_label))]
     #[schema(max_length = 100, example = "phone")]
     label: String,
+    /// The token of a guest's basket, which then goes into the account's.
+    #[serde(default)]
+    #[garde(length(max = 100))]
+    #[schema(max_length = 100)]
+    basket_token: Option<String>,
 }
 
 fn check_label(text: &str, (): &()) -> garde::Result {
@@ -77,6 +82,9 @@ struct IssuedToken {
     token: String,
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
+    /// The account's basket that a guest's went into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basket_id: Option<i64>,
 }
 
 /// The tokens of an account.
@@ -106,9 +114,28 @@ async fn log_in(
     let identifier = body.identifier()?;
     let credentials = Credentials { identifier, password: &body.password, label: &body.label };
     let login = super::login(&app, credentials, client).await?;
-    let issued =
-        IssuedToken { id: login.token_id, token: login.token, expires_at: login.expires_at };
+    let basket_id = match &body.basket_token {
+        Some(token) => merged(&app, login.account_id, token).await,
+        None => None,
+    };
+    let issued = IssuedToken {
+        id: login.token_id,
+        token: login.token,
+        expires_at: login.expires_at,
+        basket_id,
+    };
     Ok(not_stored(json(StatusCode::CREATED, &issued)))
+}
+
+/// Puts the guest's basket into the account's. Whoever logs in is let in, whatever becomes of it.
+async fn merged(app: &App, account: i64, token: &str) -> Option<i64> {
+    match crate::baskets::merge_guest(app, account, token.as_bytes()).await {
+        Ok(basket) => Some(basket.id),
+        Err(problem) => {
+            tracing::info!(?problem, account, "a guest's basket was not merged");
+            None
+        }
+    }
 }
 
 /// The tokens of the account that asks, newest first, without their secrets.

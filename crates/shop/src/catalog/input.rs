@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use garde::Validate;
 use jiff::Timestamp;
+use runout_core::tax::{CLASS_DEFAULT, is_class};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -18,6 +19,8 @@ use crate::pricing::{NewPrice, PriceSpec, sane_time, to_micros};
 pub const ATTRIBUTES_BYTES_MAX: usize = 16 * 1024;
 /// Arrays and objects inside each other in a product's attributes.
 pub const ATTRIBUTES_DEPTH_MAX: usize = 8;
+/// Longest time that a basket may hold a variant: a day.
+pub const HOLD_SECONDS_MAX: i64 = 86_400;
 /// Prices that one new variant may bring.
 pub const PRICES_MAX: usize = 20;
 
@@ -60,6 +63,11 @@ pub struct NewProduct {
     pub enabled: Option<bool>,
     #[garde(inner(custom(sane_time)))]
     pub release_at: Option<Timestamp>,
+    /// `standard` if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(inner(custom(plain_class)))]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9_-]+$")]
+    pub tax_class: Option<String>,
     /// Made from the product's id if absent.
     #[garde(inner(length(chars, max = 64), custom(sku_characters)))]
     #[schema(min_length = 1, max_length = 64, pattern = r"^\S(.*\S)?$")]
@@ -88,6 +96,11 @@ pub struct NewVariant {
     #[garde(range(min = 1, max = 10_000))]
     #[schema(minimum = 1, maximum = 10_000)]
     pub limit_per_customer: Option<i64>,
+    /// How long a basket holds it; as long as the shop says, if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(range(min = 1, max = HOLD_SECONDS_MAX))]
+    #[schema(minimum = 1, maximum = 86_400)]
+    pub hold_seconds: Option<i64>,
     #[garde(length(max = PRICES_MAX), dive, custom(different_moments))]
     #[schema(max_items = 20)]
     pub prices: Vec<NewPrice>,
@@ -101,6 +114,7 @@ pub struct VariantSpec {
     pub title: String,
     pub limit_per_order: Option<i64>,
     pub limit_per_customer: Option<i64>,
+    pub hold_seconds: Option<i64>,
     pub prices: Vec<PriceSpec>,
 }
 
@@ -118,6 +132,7 @@ impl NewProduct {
             attributes: Attributes::new(&self.attributes),
             enabled: self.enabled.unwrap_or(true),
             release_at: self.release_at.map(to_micros),
+            tax_class: self.tax_class.clone().unwrap_or_else(|| CLASS_DEFAULT.to_owned()),
         }
     }
 
@@ -143,6 +158,7 @@ impl NewVariant {
             title: self.title.clone(),
             limit_per_order: self.limit_per_order,
             limit_per_customer: self.limit_per_customer,
+            hold_seconds: self.hold_seconds,
             prices: self.prices.iter().map(NewPrice::spec).collect(),
         }
     }
@@ -197,6 +213,10 @@ pub struct ProductPatch {
     #[garde(inner(inner(custom(sane_time))))]
     #[schema(value_type = Option<Timestamp>)]
     pub release_at: Option<Option<Timestamp>>,
+    #[serde(deserialize_with = "value", skip_serializing_if = "Option::is_none")]
+    #[garde(inner(custom(plain_class)))]
+    #[schema(nullable = false, min_length = 1, max_length = 64, pattern = "^[a-z0-9_-]+$")]
+    pub tax_class: Option<String>,
 }
 
 impl ProductPatch {
@@ -231,6 +251,9 @@ impl ProductPatch {
         if let Some(release_at) = self.release_at {
             after.release_at = release_at.map(to_micros);
         }
+        if let Some(tax_class) = &self.tax_class {
+            after.tax_class.clone_from(tax_class);
+        }
         after
     }
 }
@@ -255,6 +278,10 @@ pub struct VariantPatch {
     #[garde(inner(inner(range(min = 1, max = 10_000))))]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 10_000)]
     pub limit_per_customer: Option<Option<i64>>,
+    #[serde(deserialize_with = "or_null", skip_serializing_if = "Option::is_none")]
+    #[garde(inner(inner(range(min = 1, max = HOLD_SECONDS_MAX))))]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 86_400)]
+    pub hold_seconds: Option<Option<i64>>,
 }
 
 impl VariantPatch {
@@ -273,17 +300,22 @@ impl VariantPatch {
         if let Some(limit) = self.limit_per_customer {
             after.limit_per_customer = limit;
         }
+        if let Some(hold_seconds) = self.hold_seconds {
+            after.hold_seconds = hold_seconds;
+        }
         after
     }
 }
 
 /// A field that may be absent but not null.
-fn value<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn value<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
 /// A field that may be absent (`None`), null (`Some(None)`) or a value.
-fn or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(crate) fn or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(from).map(Some)
@@ -305,6 +337,14 @@ fn sku_characters(sku: &str, (): &()) -> garde::Result {
         ));
     }
     Ok(())
+}
+
+/// A garde rule: the name of a tax class.
+fn plain_class(name: &str, (): &()) -> garde::Result {
+    if is_class(name) {
+        return Ok(());
+    }
+    Err(garde::Error::new("must be 1 to 64 lower-case letters, digits, - and _"))
 }
 
 /// A garde rule: the bounds of a product's attributes.

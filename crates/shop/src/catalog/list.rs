@@ -28,6 +28,7 @@ pub static PRODUCTS: Resource = Resource {
         Field::new("enabled", "p.enabled", Kind::Bool),
         Field::new("release_at", "p.release_at", Kind::Time).nullable(),
         Field::new("created_at", "p.created_at", Kind::Time).sortable(),
+        Field::new("tax_class", "p.tax_class", Kind::Text),
     ],
     id_sql: "p.id",
     default_sort: "-id",
@@ -45,7 +46,7 @@ pub static PRODUCTS: Resource = Resource {
 /// The inner select: the page's products, with the columns that the outer one answers.
 const INNER: &str = " from (select p.id, p.kind, p.title, p.artist, p.release_year, p.style, \
     p.label, p.catalogue_number, p.description, p.attributes, p.enabled, p.release_at, \
-    p.created_at, p.updated_at, p.deleted_at, p.version from product p where ";
+    p.created_at, p.updated_at, p.deleted_at, p.version, p.tax_class from product p where ";
 
 /// A variant of the product that has free stock.
 const IN_STOCK: &str = "exists (select 1 from variant s join stock_level l on l.variant_id = s.id \

@@ -28,7 +28,7 @@ use crate::App;
 use crate::platform::command::Outcome;
 use crate::pricing::ONE_PER_MOMENT;
 
-pub(crate) use view::{answer, json, price_exists, refused, sight};
+pub(crate) use view::{answer, json, located, price_exists, refused, sight, tagged};
 
 /// The capability's endpoints.
 pub fn router() -> OpenApiRouter<App> {

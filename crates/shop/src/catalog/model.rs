@@ -100,6 +100,9 @@ pub struct ProductFields {
     /// Orders before this moment are refused.
     #[schema(required = true)]
     pub release_at: Option<Timestamp>,
+    /// Which tax rates apply, with the buyer's country.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9_-]+$")]
+    pub tax_class: String,
 }
 
 impl ProductFields {
@@ -142,6 +145,9 @@ pub struct VariantFields {
     /// Units that one customer may take, over all orders.
     #[schema(required = true, minimum = 1, maximum = 10_000)]
     pub limit_per_customer: Option<i64>,
+    /// How long a basket holds it; null: as long as the shop says.
+    #[schema(required = true, minimum = 1, maximum = 86_400)]
+    pub hold_seconds: Option<i64>,
 }
 
 /// A variant: a product in one form, with a price and stock of its own.
@@ -192,6 +198,7 @@ impl Product {
             attributes: Attributes::default(),
             enabled: row.get(10)?,
             release_at: row.get(11)?,
+            tax_class: row.get(25)?,
         };
         let mut product = Self {
             id: row.get(0)?,
@@ -229,6 +236,7 @@ impl Variant {
                 title: row.get(18)?,
                 limit_per_order: row.get(19)?,
                 limit_per_customer: row.get(20)?,
+                hold_seconds: row.get(26)?,
             },
             is_default: row.get(21)?,
             version: row.get(22)?,

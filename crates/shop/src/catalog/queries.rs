@@ -107,10 +107,17 @@ const PRICE: &str = ", (select c.amount_minor from price c where c.variant_id = 
 const PRICE_FROM: &str = " and c.effective_from <= ";
 const PRICE_END: &str = " order by c.effective_from desc limit 1)";
 
-/// What of variant `v` can be sold.
+/// What of variant `v` can be sold: what is free, and what lapsed holds still reserve.
 const AVAILABLE: &str = ", (select cast(coalesce(sum(l.on_hand - l.reserved), 0) as bigint) \
     from stock_level l join location o on o.id = l.location_id \
-    where l.variant_id = v.id and o.active)";
+    where l.variant_id = v.id and o.active) \
+    + (select cast(coalesce(sum(h.quantity), 0) as bigint) \
+    from hold h join stock_level l on l.id = h.level_id join location o on o.id = l.location_id \
+    where h.variant_id = v.id and o.active and h.expires_at <= ";
+const AVAILABLE_END: &str = ")";
+
+/// What came to the columns later.
+const LAST_COLUMNS: &str = ", p.tax_class, v.hold_seconds";
 
 /// Begins a statement that gives a row per variant: everything before `from`.
 pub(super) fn select(view: View) -> Composer {
@@ -123,7 +130,7 @@ pub(super) fn select(view: View) -> Composer {
 pub(super) fn push_select(sql: &mut Composer, view: View) {
     sql.push("select ").push(COLUMNS).push_each("", "::text").push(MORE_COLUMNS);
     sql.push(PRICE).bind(view.currency.code()).push(PRICE_FROM).bind(view.now).push(PRICE_END);
-    sql.push(AVAILABLE);
+    sql.push(AVAILABLE).bind(view.now).push(AVAILABLE_END).push(LAST_COLUMNS);
 }
 
 /// Joins the live variants to `product p`, or to what stands for it.

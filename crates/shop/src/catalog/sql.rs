@@ -18,39 +18,40 @@ statements! {
             where p.id = (select product_id from variant where id = $1) for update",
     };
     UPDATE_VARIANT = "update variant set sku = $2, title = $3, limit_per_order = $4,
-            limit_per_customer = $5, updated_at = $6, version = version + 1
+            limit_per_customer = $5, hold_seconds = $6, updated_at = $7, version = version + 1
         where id = $1";
     DELETE_VARIANT = "update variant set deleted_at = $2, updated_at = $2, version = version + 1
         where id = $1";
     STORE_PRODUCTS = {
         sqlite: "insert into product (id, kind, title, artist, release_year, style, label,
-                catalogue_number, description, attributes, enabled, release_at, import_key,
-                search_text, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)",
+                catalogue_number, description, attributes, enabled, release_at, tax_class,
+                import_key, search_text, created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)",
         postgres: "insert into product (id, kind, title, artist, release_year, style, label,
-                catalogue_number, description, attributes, enabled, release_at, import_key,
-                search_text, created_at, updated_at)
+                catalogue_number, description, attributes, enabled, release_at, tax_class,
+                import_key, search_text, created_at, updated_at)
             select *, created_at from unnest($1::bigint[], $2::text[], $3::text[], $4::text[],
                 $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::jsonb[],
-                $11::boolean[], $12::timestamptz[], $13::text[], $14::text[], $15::timestamptz[])
+                $11::boolean[], $12::timestamptz[], $13::text[], $14::text[], $15::text[],
+                $16::timestamptz[])
                 as made (id, kind, title, artist, release_year, style, label, catalogue_number,
-                    description, attributes, enabled, release_at, import_key, search_text,
-                    created_at)",
+                    description, attributes, enabled, release_at, tax_class, import_key,
+                    search_text, created_at)",
     };
     STORE_VARIANTS = {
         sqlite: "insert into variant (id, product_id, sku, title, is_default, limit_per_order,
-                limit_per_customer, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+                limit_per_customer, hold_seconds, created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
         postgres: "insert into variant (id, product_id, sku, title, is_default, limit_per_order,
-                limit_per_customer, created_at, updated_at)
+                limit_per_customer, hold_seconds, created_at, updated_at)
             select *, created_at from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[],
-                $5::boolean[], $6::bigint[], $7::bigint[], $8::timestamptz[])
+                $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[])
                 as made (id, product_id, sku, title, is_default, limit_per_order,
-                    limit_per_customer, created_at)",
+                    limit_per_customer, hold_seconds, created_at)",
     };
     UPDATE_PRODUCT = "update product set kind = $2, title = $3, artist = $4, release_year = $5,
             style = $6, label = $7, catalogue_number = $8, description = $9, attributes = $10,
-            enabled = $11, release_at = $12, search_text = $13, updated_at = $14,
+            enabled = $11, release_at = $12, tax_class = $13, search_text = $14, updated_at = $15,
             version = version + 1
         where id = $1";
     /// A change of a variant is a change of its product's answer.

@@ -156,6 +156,7 @@ impl Command for UpdateVariant {
                 fields.title.as_str().into(),
                 fields.limit_per_order.into(),
                 fields.limit_per_customer.into(),
+                fields.hold_seconds.into(),
                 changes.now.into(),
             ],
         ));

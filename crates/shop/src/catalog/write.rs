@@ -39,7 +39,7 @@ pub(super) struct NewRow<'a> {
     pub import_key: Option<&'a str>,
 }
 
-fn column_values(fields: &ProductFields) -> [Value; 11] {
+fn column_values(fields: &ProductFields) -> [Value; 12] {
     [
         fields.kind.name().into(),
         fields.title.as_str().into(),
@@ -52,6 +52,7 @@ fn column_values(fields: &ProductFields) -> [Value; 11] {
         fields.attributes.text().into(),
         fields.enabled.into(),
         fields.release_at.into(),
+        fields.tax_class.as_str().into(),
     ]
 }
 
@@ -66,7 +67,7 @@ pub(super) fn store_products(changes: &mut Changes, rows: &[NewRow<'_>]) {
         values.extend([fields.search_text().into(), (*created_at).into()]);
         values
     };
-    let values = columns(rows.iter().map(row).collect(), 15);
+    let values = columns(rows.iter().map(row).collect(), 16);
     changes.store(Statement::bulk(&STORE_PRODUCTS, values));
     let variants =
         rows.iter().flat_map(|row| row.product.variants.iter().map(|v| (row.product.id, v)));
@@ -98,7 +99,8 @@ fn store_variant_rows<'a>(
 ) {
     let now = changes.now;
     let row = |(product_id, variant): (i64, &Variant)| {
-        let VariantFields { sku, title, limit_per_order, limit_per_customer } = &variant.fields;
+        let VariantFields { sku, title, limit_per_order, limit_per_customer, hold_seconds } =
+            &variant.fields;
         vec![
             variant.id.into(),
             product_id.into(),
@@ -107,10 +109,11 @@ fn store_variant_rows<'a>(
             variant.is_default.into(),
             (*limit_per_order).into(),
             (*limit_per_customer).into(),
+            (*hold_seconds).into(),
             now.into(),
         ]
     };
-    let values = columns(variants.map(row).collect(), 8);
+    let values = columns(variants.map(row).collect(), 9);
     changes.store(Statement::bulk(&STORE_VARIANTS, values));
 }
 
@@ -173,6 +176,7 @@ pub(super) fn make_variant(
             title: spec.title.clone(),
             limit_per_order: spec.limit_per_order,
             limit_per_customer: spec.limit_per_customer,
+            hold_seconds: spec.hold_seconds,
         },
         price: price_now(spec, view),
         available: 0,

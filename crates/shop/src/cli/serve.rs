@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use runout_shop::platform::config::Config;
 use runout_shop::platform::server::{self, Limits};
 use runout_shop::platform::telemetry;
-use runout_shop::{app, catalog};
+use runout_shop::{app, catalog, jobs};
 
 use super::{data, open};
 
@@ -19,10 +19,14 @@ pub(super) async fn serve(config: &Config, demo: bool) -> Result<()> {
     }
     let token = server::cancelled_by_signals()?;
     tokio::spawn(telemetry::upkeep(token.clone()));
+    let jobs = tokio::spawn(jobs::run(app.clone(), token.clone()));
     let address = listener.local_addr()?;
     tracing::info!(%address, "Runout is open: http://{address}/docs shows the API");
     let router = app::router(app.clone(), config);
     server::serve(listener, router, Limits::from(&config.http), token).await;
+    if jobs.await.is_err() {
+        tracing::error!("the background jobs failed");
+    }
     app.stop().await;
     tracing::info!("Runout has stopped");
     Ok(())

@@ -5,14 +5,15 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
-use runout_core::ids::{AccountId, OrderId};
+use runout_core::ids::OrderId;
 use runout_core::money::Currency;
-use runout_core::stock::{By, LINES_MAX, QUANTITY_MAX};
+use runout_core::stock::{LINES_MAX, QUANTITY_MAX};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::acts::OrderActor;
 use super::place::{Done, cancel as cancel_order, place as place_order};
 use super::{LineRef, OrderOut, queries};
 use crate::App;
@@ -25,7 +26,12 @@ use crate::platform::problem::{FieldError, Problem};
 use crate::platform::responses::{Act, Read, Write};
 
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(place, list)).routes(routes!(one)).routes(routes!(cancel))
+    OpenApiRouter::new()
+        .routes(routes!(place, list))
+        .routes(routes!(one))
+        .routes(routes!(cancel))
+        .merge(super::act_api::router())
+        .merge(super::webhook_api::router())
 }
 
 /// What to order.
@@ -62,19 +68,10 @@ pub struct NewLine {
 
 impl NewOrder {
     fn lines(&self) -> Result<Vec<(LineRef, i64)>, Problem> {
-        let line = |(index, line): (usize, &NewLine)| match (
-            line.variant_id,
-            line.product_id,
-            &line.sku,
-        ) {
-            (Some(id), None, None) => Ok((LineRef::Variant(id), line.quantity)),
-            (None, Some(id), None) => Ok((LineRef::Product(id), line.quantity)),
-            (None, None, Some(sku)) => Ok((LineRef::Sku(sku.clone()), line.quantity)),
-            _ => {
-                let detail = "Name one of variant_id, product_id and sku.";
-                let error = FieldError::new(format!("/lines/{index}"), "one_of", detail);
-                Err(Problem::validation(vec![error]))
-            }
+        let line = |(index, line): (usize, &NewLine)| {
+            let (sku, pointer) = (line.sku.as_deref(), format!("/lines/{index}"));
+            let wanted = LineRef::one_of(line.variant_id, line.product_id, sku, &pointer)?;
+            Ok((wanted, line.quantity))
         };
         self.lines.iter().enumerate().map(line).collect()
     }
@@ -90,7 +87,7 @@ pub(crate) fn parse_currency(code: Option<&str>, default: Currency) -> Result<Cu
 }
 
 impl Done {
-    fn respond(self, status: StatusCode) -> Response {
+    pub(crate) fn respond(self, status: StatusCode) -> Response {
         let mut response = (status, Json(self.order)).into_response();
         if self.replayed {
             response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
@@ -119,7 +116,9 @@ async fn place(
     let lines = order.lines()?;
     let currency = parse_currency(order.currency.as_deref(), app.currency)?;
     let key = key.map(|key| Key::new(key, "POST /api/v1/orders", &order));
-    let done = place_order(&app, identity.account_id, &lines, currency, key).await?;
+    let done =
+        place_order(&app, identity.account_id, &lines, currency, Some(app.pay_within_s()), key)
+            .await?;
     Ok(done.respond(StatusCode::CREATED))
 }
 
@@ -141,36 +140,37 @@ async fn list(
 #[utoipa::path(
     get, path = "/api/v1/orders/{id}", tag = "orders", operation_id = "order",
     params(("id" = i64, Path, minimum = 1)),
-    responses((status = 200, body = OrderOut), Read), security(("token" = [])),
+    responses((status = 200, body = OrderOut), Read),
+    security(("token" = []), ("basket" = [])),
 )]
 async fn one(
     State(app): State<App>,
-    identity: Identity,
+    actor: OrderActor,
     PathId(id): PathId,
 ) -> Result<Json<OrderOut>, Problem> {
-    let order = queries::one(&app.db, OrderId(id), owner(&identity)).await?;
+    let order = queries::one(&app.db, OrderId(id), actor.viewer()).await?;
     order.map(Json).ok_or_else(|| Problem::not_found("order"))
 }
 
-/// Cancels an order and gives its stock back, once.
+/// Cancels an order of which nothing has left: its stock comes back, once, and so does its money.
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/cancel", tag = "orders", operation_id = "cancel_order",
     params(
         ("id" = i64, Path, minimum = 1),
         ("Idempotency-Key" = Option<String>, Header, max_length = 255),
     ),
-    responses((status = 200, body = OrderOut), Act), security(("token" = [])),
+    responses((status = 200, body = OrderOut), Act),
+    security(("token" = []), ("basket" = [])),
 )]
 async fn cancel(
     State(app): State<App>,
-    identity: Identity,
+    actor: OrderActor,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
 ) -> Result<Response, Problem> {
-    let account = AccountId(identity.account_id);
-    let by = if identity.role >= Role::Staff { By::Staff(account) } else { By::Owner(account) };
     let key = key.map(|key| Key::new(key, "POST /api/v1/orders/cancel", &id));
-    Ok(cancel_order(&app, OrderId(id), by, key).await?.respond(StatusCode::OK))
+    let done = cancel_order(&app, OrderId(id), actor.by, key).await?;
+    Ok(super::payments::send_refunds(&app, done).await.respond(StatusCode::OK))
 }
 
 /// Whose orders somebody may see; none: everybody's.

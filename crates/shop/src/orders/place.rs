@@ -4,13 +4,17 @@ use std::collections::HashMap;
 
 use runout_core::ids::{AccountId, OrderId, VariantId};
 use runout_core::money::Currency;
+use runout_core::order::Illegal;
 use runout_core::stock::{
-    Asked, By, Cancel, CancelOutcome, Command, LineRequest, Outcome, Remembered, Sell, SellOutcome,
+    ActOutcome, Asked, By, Cancel, CancelOutcome, Command, KeyOwner, LineRequest, Outcome,
+    Remembered, Sell, SellOutcome,
 };
 
+use super::queries::Viewer;
 use super::{OrderOut, queries};
 use crate::App;
 use crate::platform::command::Key;
+use crate::platform::problem::{FieldError, Problem};
 use crate::stock::Undecided;
 
 /// How a line names what it wants.
@@ -32,6 +36,9 @@ pub enum PlaceRefused {
     /// There is none, or it is somebody else's.
     NotFound,
     AlreadyCancelled,
+    /// It is in a state in which this cannot happen.
+    Illegal(Illegal),
+    Act(ActOutcome),
     Undecided(Undecided),
 }
 
@@ -63,12 +70,13 @@ pub async fn place(
     account: i64,
     lines: &[(LineRef, i64)],
     currency: Currency,
+    pay_within_s: Option<i64>,
     key: Option<Key>,
 ) -> Result<Done, PlaceRefused> {
     let lines = resolve(app, lines).await?;
     let account = AccountId(account);
-    let command = Command::Sell(Sell { account, lines, currency });
-    let answer = app.stock.ask(Asked { command, key: core_key(account, key) }).await?;
+    let command = Command::Sell(Sell { account, lines, currency, pay_within_s });
+    let answer = app.stock.ask(Asked { command, key: core_key(account.into(), key) }).await?;
     match answer.outcome {
         Outcome::Sell(SellOutcome::Placed(placed)) => {
             Ok(Done { order: OrderOut::from(&*placed), replayed: answer.replayed })
@@ -88,9 +96,9 @@ pub async fn cancel(
     by: By,
     key: Option<Key>,
 ) -> Result<Done, PlaceRefused> {
-    let (By::Owner(account) | By::Staff(account)) = by;
     let command = Command::Cancel(Cancel { order, by });
-    let answer = app.stock.ask(Asked { command, key: core_key(account, key) }).await?;
+    let key = owner_of(by).and_then(|owner| core_key(owner, key));
+    let answer = app.stock.ask(Asked { command, key }).await?;
     match answer.outcome {
         Outcome::Cancel(CancelOutcome::Cancelled { order }) => {
             found(app, order, answer.replayed).await
@@ -101,22 +109,55 @@ pub async fn cancel(
         Outcome::Cancel(CancelOutcome::AlreadyCancelled { .. }) => {
             Err(PlaceRefused::AlreadyCancelled)
         }
+        Outcome::Cancel(CancelOutcome::TooLate(illegal)) => Err(PlaceRefused::Illegal(illegal)),
         Outcome::Cancel(CancelOutcome::NotFound) => Err(PlaceRefused::NotFound),
         other => remembered(app, other).await,
     }
 }
 
 /// The answer to a repetition: the order that the key led to, as it is now.
-async fn remembered(app: &App, outcome: Outcome) -> Result<Done, PlaceRefused> {
+pub(crate) async fn remembered(app: &App, outcome: Outcome) -> Result<Done, PlaceRefused> {
     match outcome {
         Outcome::Replayed(Remembered::Order(order)) => found(app, order, true).await,
         _ => Err(PlaceRefused::KeyReused),
     }
 }
 
-async fn found(app: &App, order: OrderId, replayed: bool) -> Result<Done, PlaceRefused> {
-    let order = queries::one(&app.db, order, None).await?.ok_or(PlaceRefused::NotFound)?;
+pub(super) async fn found(app: &App, order: OrderId, replayed: bool) -> Result<Done, PlaceRefused> {
+    let order = queries::one(&app.db, order, Viewer::All).await?.ok_or(PlaceRefused::NotFound)?;
     Ok(Done { order, replayed })
+}
+
+impl LineRef {
+    /// From a body's fields, of which one must be there.
+    ///
+    /// # Errors
+    /// 422, if it is not exactly one.
+    pub(crate) fn one_of(
+        variant_id: Option<i64>,
+        product_id: Option<i64>,
+        sku: Option<&str>,
+        pointer: &str,
+    ) -> Result<Self, Problem> {
+        match (variant_id, product_id, sku) {
+            (Some(id), None, None) => Ok(LineRef::Variant(id)),
+            (None, Some(id), None) => Ok(LineRef::Product(id)),
+            (None, None, Some(sku)) => Ok(LineRef::Sku(sku.to_owned())),
+            _ => {
+                let detail = "Name one of variant_id, product_id and sku.";
+                Err(Problem::validation(vec![FieldError::new(pointer, "one_of", detail)]))
+            }
+        }
+    }
+}
+
+/// The variant that is meant.
+///
+/// # Errors
+/// 409 `not_for_sale` if there is none.
+pub(crate) async fn resolve_one(app: &App, wanted: LineRef) -> Result<i64, Problem> {
+    let lines = resolve(app, &[(wanted, 1)]).await?;
+    Ok(lines[0].variant.0)
 }
 
 async fn resolve(app: &App, lines: &[(LineRef, i64)]) -> Result<Vec<LineRequest>, PlaceRefused> {
@@ -148,6 +189,15 @@ async fn resolve(app: &App, lines: &[(LineRef, i64)]) -> Result<Vec<LineRequest>
     if unknown.is_empty() { Ok(resolved) } else { Err(PlaceRefused::Unknown(unknown)) }
 }
 
-pub(crate) fn core_key(account: AccountId, key: Option<Key>) -> Option<runout_core::stock::Key> {
-    key.map(|Key { key, fingerprint }| runout_core::stock::Key { account, key, fingerprint })
+/// Whose word the key of an act on an order is.
+pub(crate) fn owner_of(by: By) -> Option<KeyOwner> {
+    match by {
+        By::Owner(account) | By::Staff(account) => Some(account.into()),
+        By::Guest(basket) => Some(basket.into()),
+        By::Shop => None,
+    }
+}
+
+pub(crate) fn core_key(owner: KeyOwner, key: Option<Key>) -> Option<runout_core::stock::Key> {
+    key.map(|Key { key, fingerprint }| runout_core::stock::Key { owner, key, fingerprint })
 }

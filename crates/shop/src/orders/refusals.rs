@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use runout_core::stock::{LINES_MAX, QUANTITY_MAX, SellOutcome, WhyNot};
+use runout_core::order::{Event, Illegal, Status};
+use runout_core::stock::{ActOutcome, LINES_MAX, QUANTITY_MAX, SellOutcome, WhyNot};
 use serde_json::{Value as Json, json};
 
 use super::PlaceRefused;
@@ -24,9 +25,61 @@ impl From<PlaceRefused> for Problem {
                 "already_cancelled",
                 "The order was cancelled before; its stock has come back once.",
             ),
+            PlaceRefused::Illegal(reason) => illegal(reason),
+            PlaceRefused::Act(outcome) => not_done(outcome),
             PlaceRefused::Undecided(error) => undecided(error),
         }
     }
+}
+
+/// An act on an order that was refused.
+fn not_done(outcome: ActOutcome) -> Problem {
+    let invalid = |pointer: &str, code: &'static str, detail: String| {
+        Problem::validation(vec![FieldError::new(pointer, code, detail)])
+    };
+    match outcome {
+        ActOutcome::Done { .. } | ActOutcome::Nothing { .. } => {
+            unreachable!("what was done is answered with the order")
+        }
+        ActOutcome::NotFound => Problem::not_found("order"),
+        ActOutcome::NoSuch => Problem::not_found("payment"),
+        ActOutcome::Illegal(reason) => illegal(reason),
+        ActOutcome::NoLine { line_no } => {
+            let detail = format!("The order has no line {line_no}, or it is named twice.");
+            invalid("/lines", "unknown", detail)
+        }
+        ActOutcome::TooMany { line_no, asked, left } => {
+            let detail = format!("Line {line_no}: {asked} are asked for, {left} are left.");
+            Problem::conflict("too_many", detail).with("line_no", line_no).with("left", left)
+        }
+        ActOutcome::NothingLeft => {
+            Problem::conflict("nothing_left", "There are no units left of which this can be said.")
+        }
+        ActOutcome::TooMuch { asked_minor, left_minor } => {
+            let detail = format!("{asked_minor} are asked for, {left_minor} are left.");
+            Problem::conflict("too_much", detail).with("left_minor", left_minor)
+        }
+    }
+}
+
+/// The order is in a state in which this cannot happen.
+pub(super) fn illegal(Illegal { status, event }: Illegal) -> Problem {
+    let what = match event {
+        Event::Pay | Event::Reinstate => "be paid",
+        Event::FulfilAll | Event::FulfilPart => "be fulfilled",
+        Event::Close => "be closed",
+        Event::Cancel | Event::Lapse => "be cancelled",
+        Event::ReturnAll | Event::ReturnPart => "take goods back",
+        Event::RefundAll | Event::RefundPart => "be refunded",
+    };
+    let detail = match (event, status) {
+        (Event::Cancel, Status::Paid) => {
+            "Some of its goods have left: it can no longer be cancelled, but refunded.".to_owned()
+        }
+        _ => format!("The order is {status}: it cannot {what}."),
+    };
+    // Not `status`: that is the problem's own.
+    Problem::conflict("illegal_transition", detail).with("order_status", status.name())
 }
 
 /// The command was not decided.

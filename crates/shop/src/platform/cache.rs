@@ -27,14 +27,15 @@ const IDLE: Duration = Duration::from_secs(300);
 /// A longer query is answered without the cache: it is nobody's usual page.
 const QUERY_BYTES_MAX: usize = 1_024;
 
-/// Versions of everything that public pages show: catalogue, stock, and the last moment at which a
-/// price or a release took effect.
+/// Versions of everything that public pages show: catalogue, stock, and the last moments at which a
+/// price or a release took effect or a hold lapsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Versions {
     catalog: i64,
     stock: i64,
     prices_since: Option<Timestamp>,
     released_since: Option<Timestamp>,
+    lapsed_since: Option<Timestamp>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -122,6 +123,7 @@ async fn read_versions(db: &Db, now: Timestamp) -> Result<Versions> {
             stock: row.get(1)?,
             prices_since: row.get(2)?,
             released_since: row.get(3)?,
+            lapsed_since: row.get(4)?,
         })
     });
     Ok(read.await?.expect("a select without from has one row"))

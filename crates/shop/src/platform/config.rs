@@ -3,6 +3,8 @@
 //! Every setting has a default that is safe to run with, and `runout.example.toml` shows them all.
 //! Unknown keys are refused, so that a typing error cannot switch a limit off.
 
+mod payments;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -10,12 +12,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use runout_core::country::Country;
 use runout_core::money::Currency;
 use runout_store::DatabaseUrl;
 use serde::{Deserialize, Deserializer};
 
 use super::lookups::nearest;
 use super::rate::RateQuota;
+
+pub use payments::{Capture, Payments, PaymentsArgs, STRIPE_API_URL};
 
 /// Where the file is looked for when neither a flag nor RUNOUT_CONFIG names one.
 pub const FILE_DEFAULT: &str = "runout.toml";
@@ -32,12 +37,16 @@ pub struct Config {
     /// The currency where a request names none (ISO 4217).
     #[serde(deserialize_with = "from_text")]
     pub currency: Currency,
+    /// Whose tax rates apply when an order has no address (ISO 3166-1 alpha-2).
+    #[serde(deserialize_with = "from_text")]
+    pub country: Country,
     /// Proxies whose X-Forwarded-For is believed.
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<Network>,
     pub http: Http,
     pub rate_limit: RateLimit,
     pub stock: Stock,
+    pub payments: Payments,
     pub log: Log,
 }
 
@@ -75,6 +84,12 @@ pub struct Stock {
     pub batch_max: NonZeroUsize,
     /// A command that waited longer is dropped undecided.
     pub order_deadline_ms: u64,
+    /// A basket holds its stock for so long after its last activity.
+    pub hold_seconds: NonZeroU32,
+    /// Activity extends a hold up to this age; then others have their chance.
+    pub hold_life_seconds: NonZeroU32,
+    /// An order that was not paid gives its stock back after so long.
+    pub unpaid_seconds: NonZeroU32,
 }
 
 /// What is written to standard error, and how.
@@ -99,10 +114,12 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             database_url: "sqlite://data/runout.db".parse().expect("a well-formed URL"),
             currency: "EUR".parse().expect("the euro is a currency"),
+            country: "DE".parse().expect("Germany is a country"),
             trusted_proxies: Vec::new(),
             http: Http::default(),
             rate_limit: RateLimit::default(),
             stock: Stock::default(),
+            payments: Payments::default(),
             log: Log::default(),
         }
     }
@@ -136,7 +153,14 @@ impl Default for RateLimit {
 
 impl Default for Stock {
     fn default() -> Self {
-        Self { queue_max: count(10_000), batch_max: count(1_000), order_deadline_ms: 10_000 }
+        Self {
+            queue_max: count(10_000),
+            batch_max: count(1_000),
+            order_deadline_ms: 10_000,
+            hold_seconds: count32(300),
+            hold_life_seconds: count32(1_800),
+            unpaid_seconds: count32(86_400),
+        }
     }
 }
 
@@ -244,6 +268,9 @@ pub struct ConfigArgs {
     /// The currency where a request names none [default: EUR]
     #[arg(long, global = true, env = "RUNOUT_CURRENCY", value_name = "CODE")]
     pub currency: Option<Currency>,
+    /// Whose tax rates apply when an order has no address [default: DE]
+    #[arg(long, global = true, env = "RUNOUT_COUNTRY", value_name = "CODE")]
+    pub country: Option<Country>,
     /// A proxy whose X-Forwarded-For is believed; may be repeated
     #[arg(long, global = true, env = "RUNOUT_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxy: Vec<Network>,
@@ -253,6 +280,17 @@ pub struct ConfigArgs {
     /// Requests of one client at once [default: 5000]
     #[arg(long, global = true, env = "RUNOUT_RATE_LIMIT_BURST", value_name = "NUMBER")]
     pub rate_limit_burst: Option<NonZeroU32>,
+    /// Seconds that a basket holds its stock after its last activity.
+    #[arg(long, global = true, env = "RUNOUT_HOLD_SECONDS", value_name = "NUMBER")]
+    pub hold_seconds: Option<NonZeroU32>,
+    /// Seconds that a hold can be extended to at most.
+    #[arg(long, global = true, env = "RUNOUT_HOLD_LIFE_SECONDS", value_name = "NUMBER")]
+    pub hold_life_seconds: Option<NonZeroU32>,
+    /// Seconds after which an unpaid order gives its stock back.
+    #[arg(long, global = true, env = "RUNOUT_UNPAID_SECONDS", value_name = "NUMBER")]
+    pub unpaid_seconds: Option<NonZeroU32>,
+    #[command(flatten)]
+    pub payments: PaymentsArgs,
     /// How the log is written [default: text]
     #[arg(long, global = true, env = "RUNOUT_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -301,19 +339,19 @@ impl Config {
     }
 
     fn overlay(&mut self, args: &ConfigArgs) {
-        fn set<T: Clone>(setting: &mut T, given: &Option<T>) {
-            if let Some(given) = given {
-                *setting = given.clone();
-            }
-        }
         set(&mut self.listen, &args.listen);
         set(&mut self.database_url, &args.database_url);
         set(&mut self.currency, &args.currency);
+        set(&mut self.country, &args.country);
         if !args.trusted_proxy.is_empty() {
             self.trusted_proxies.clone_from(&args.trusted_proxy);
         }
         set(&mut self.rate_limit.per_second, &args.rate_limit_per_second);
         set(&mut self.rate_limit.burst, &args.rate_limit_burst);
+        set(&mut self.stock.hold_seconds, &args.hold_seconds);
+        set(&mut self.stock.hold_life_seconds, &args.hold_life_seconds);
+        set(&mut self.stock.unpaid_seconds, &args.unpaid_seconds);
+        self.payments.overlay(&args.payments);
         set(&mut self.log.format, &args.log_format);
         set(&mut self.log.level, &args.log_level);
     }
@@ -330,7 +368,13 @@ impl Config {
                 return Err(format!("{name} must be at least 1"));
             }
         }
-        Ok(())
+        self.payments.check()
+    }
+}
+
+fn set<T: Clone>(setting: &mut T, given: &Option<T>) {
+    if let Some(given) = given {
+        *setting = given.clone();
     }
 }
 
@@ -373,10 +417,17 @@ mod tests {
         assert_eq!(Config::parse(EXAMPLE).expect("valid"), Config::default());
         // Every setting stands in the example: with its lines left out, keys are missing.
         let shown: toml::Table = EXAMPLE.parse().expect("TOML");
-        for (table, keys) in [("http", 5), ("rate_limit", 2), ("stock", 3), ("log", 2)] {
+        for (table, keys) in
+            [("http", 5), ("rate_limit", 2), ("stock", 6), ("payments", 2), ("log", 2)]
+        {
             assert_eq!(shown[table].as_table().map(toml::Table::len), Some(keys), "{table}");
         }
-        assert_eq!(shown.len(), 8);
+        assert_eq!(shown.len(), 10);
+        assert!(
+            ["# stripe_secret_key =", "# stripe_webhook_secret ="]
+                .iter()
+                .all(|key| EXAMPLE.contains(key))
+        );
     }
 
     #[test]
@@ -388,6 +439,7 @@ mod tests {
                 "line 3: unknown key \"body_byte_max\"; did you mean \"body_bytes_max\"?",
             ),
             ("currency = \"EURO\"", "\"EURO\": is not an ISO 4217 currency"),
+            ("country = \"UK\"", "\"UK\": is not an ISO 3166-1 country"),
             ("[http]\nrequest_timeout_ms = 0", "http.request_timeout_ms must be at least 1"),
             ("database_url = \"mysql://\"", "sqlite:// or postgres://"),
             ("trusted_proxies = [\"10.0.0.0/33\"]", "is no network"),

@@ -19,6 +19,8 @@ pub struct Read;
 pub struct Write;
 /// Refusals of a write that needs a token and has no body.
 pub struct Act;
+/// A further refusal of what needs another system: that one fails.
+pub struct BadGateway;
 
 const PUBLIC_READ: &[u16] = &[400, 401, 404, 413, 429, 500, 503];
 const READ: &[u16] = &[400, 401, 403, 404, 413, 429, 500, 503];
@@ -49,6 +51,12 @@ impl IntoResponses for Act {
     }
 }
 
+impl IntoResponses for BadGateway {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[502])
+    }
+}
+
 fn problems(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
     statuses.iter().map(|status| (status.to_string(), RefOr::T(problem(*status)))).collect()
 }
@@ -71,6 +79,7 @@ fn meaning(status: u16) -> &'static str {
         415 => "The body is not JSON.",
         422 => "The Idempotency-Key was used before with another request.",
         429 => "Too many requests; Retry-After says when to try again.",
+        502 => "A system that this needs, such as the payment provider, does not work.",
         503 => "Busy, or the database cannot be reached; Retry-After says when to try again.",
         _ => "An error of the server; its log has the request's id.",
     }

@@ -4,12 +4,13 @@ use runout_store::statements;
 
 statements! {
     /// Versions of catalogue and stock, and the last moments, up to `$1`, at which a price or a
-    /// release took effect.
+    /// release took effect, or a hold lapsed.
     VERSIONS = "select
         (select cast(sum(version) as bigint) from scope_version where scope = 'catalog'),
         (select cast(sum(version) as bigint) from scope_version where scope = 'stock'),
         (select max(effective_from) from price where effective_from <= $1),
-        (select max(release_at) from product where release_at <= $1)";
+        (select max(release_at) from product where release_at <= $1),
+        (select max(expires_at) from hold where expires_at <= $1)";
     KEY = "select fingerprint, status, body from idempotency where account_id = $1 and key = $2";
     STORE_KEY = "insert into idempotency
         (account_id, key, fingerprint, order_id, status, body, created_at)

@@ -203,7 +203,7 @@ async fn move_stock(
     command: Command,
     key: Option<Key>,
 ) -> Result<(), Problem> {
-    let key = core_key(AccountId(staff.account_id), key);
+    let key = core_key(AccountId(staff.account_id).into(), key);
     let answer = app.stock.ask(Asked { command, key }).await.map_err(undecided)?;
     match answer.outcome {
         Decided::Move(MoveOutcome::Moved(_)) | Decided::Replayed(_) => Ok(()),

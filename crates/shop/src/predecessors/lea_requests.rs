@@ -141,7 +141,7 @@ async fn create_request(
     admit(&app, &identity, client).await?;
     let key = key.map(|key| Key::new(key, "POST /ecommerce/create_request", &new));
     let lines = [(LineRef::Product(disc), amount)];
-    let done = place(&app, client, &lines, app.currency, key).await;
+    let done = place(&app, client, &lines, app.currency, None, key).await;
     let done = done.map_err(|why| refused(why, disc))?;
     let ordered = Ordered {
         id: done.order.id,

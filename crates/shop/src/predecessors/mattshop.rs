@@ -258,7 +258,7 @@ async fn create_order(
     };
     let lines: Vec<_> = order.items.iter().map(line).collect();
     let key = key.map(|key| Key::new(key, "PUT /orders/create/", &order));
-    let done = place(&app, identity.account_id, &lines, app.currency, key).await;
+    let done = place(&app, identity.account_id, &lines, app.currency, None, key).await;
     let done = done.map_err(|why| refused(why, &order.items, &variants))?;
     let created =
         Created { order_id: done.order.id, message: "Your order has been created successfully." };

@@ -18,6 +18,7 @@ use runout_store::Sql;
 pub use api::router;
 pub(crate) use commands::ONE_PER_MOMENT;
 pub use commands::{Price, PriceRefused, add, delete, store};
+pub(crate) use price::decimal_text;
 pub use price::{NewPrice, PriceSpec, PriceTag, sane_time, to_micros};
 
 /// Records that a new price makes: an event and an audit row.

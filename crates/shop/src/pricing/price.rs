@@ -110,7 +110,7 @@ pub struct PriceSpec {
 
 impl NewPrice {
     /// Its money, or the field that is wrong and why.
-    fn money(&self) -> Result<Money, (&'static str, String)> {
+    pub(crate) fn money(&self) -> Result<Money, (&'static str, String)> {
         let words = |field: &'static str| move |error: MoneyError| (field, error.to_string());
         let currency: Currency = self.currency.parse().map_err(words("currency"))?;
         match (&self.amount, self.amount_minor) {
@@ -166,7 +166,9 @@ pub fn to_micros(time: Timestamp) -> Timestamp {
 }
 
 /// Refuses numbers in words that say what to send instead.
-fn decimal_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn decimal_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
     struct Text;
 
     impl<'de> Visitor<'de> for Text {

@@ -348,7 +348,7 @@ async fn move_stock(
     command: Command,
     key: Option<Key>,
 ) -> Result<Response, Problem> {
-    let key = crate::orders::core_key(AccountId(staff.account_id), key);
+    let key = crate::orders::core_key(AccountId(staff.account_id).into(), key);
     let answer = app.stock.ask(Asked { command, key }).await.map_err(undecided)?;
     match answer.outcome {
         Outcome::Move(MoveOutcome::Moved(levels)) => {

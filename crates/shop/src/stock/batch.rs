@@ -5,15 +5,16 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use runout_core::ids::{AccountId, LevelId, LocationId, OrderId, VariantId};
+use runout_core::ids::{AccountId, BasketId, DiscountId, OrderId, VariantId};
 use runout_core::stock::{
-    Allocation, Asked, Command, IdRanges, KnownKey, KnownOrder, LINES_MAX, Level, Offer,
-    OrderStatus, Outcome, Remembered, Snapshot, decide_all,
+    Asked, Command, Customer, IdRanges, KnownBasket, Outcome, Rules, Snapshot, decide_all,
 };
-use runout_store::{Error, Result, Row, Rows, Statement, Step, Transaction};
+use runout_store::{Result, Row, Rows, Statement, Step, Transaction};
 
+use super::footprint::{Footprint, Part};
+use super::load::take_in;
 use super::{commands, events, store};
-use crate::orders;
+use crate::discounts;
 
 /// Commands that are decided together, on one snapshot, in one transaction.
 pub(super) struct Batch {
@@ -21,8 +22,10 @@ pub(super) struct Batch {
     /// The part of `asked` that this batch decides: halves of a batch that failed share the rest.
     pub range: Range<usize>,
     pub now: Timestamp,
+    pub rules: Rules,
     pub ids: IdRanges,
     pub event_ids: Range<i64>,
+    pub audit_ids: Range<i64>,
 }
 
 /// Outcomes in the order of the commands, and the ids that were not needed.
@@ -30,135 +33,171 @@ pub(super) struct Decided {
     pub outcomes: Vec<Outcome>,
     pub unused: IdRanges,
     pub unused_events: Range<i64>,
+    pub unused_audit: Range<i64>,
 }
 
-/// Ids that some commands can need at most.
+/// What must be counted before limits can be checked; known when the offers are.
 #[derive(Default)]
-pub(super) struct Need {
-    pub orders: i64,
-    pub levels: i64,
-    pub events: i64,
+struct Counts {
+    /// Lines that the batch itself puts into baskets: a basket that is checked out or merged after
+    /// that has them too.
+    set: BTreeSet<(BasketId, VariantId)>,
+    accounts: BTreeSet<(i64, i64)>,
+    guests: BTreeSet<(String, i64)>,
+    discounts: BTreeSet<(i64, String)>,
 }
 
-impl Need {
-    pub(super) fn of<'a>(asked: impl IntoIterator<Item = &'a Asked>) -> Self {
-        let mut need = Self::default();
+impl Counts {
+    fn of(snapshot: &Snapshot, asked: &[Asked]) -> Self {
+        let set = |asked: &Asked| match &asked.command {
+            Command::SetLine(line) => Some((line.basket, line.variant)),
+            _ => None,
+        };
+        let mut counts = Self { set: asked.iter().filter_map(set).collect(), ..Self::default() };
         for asked in asked {
             match &asked.command {
                 Command::Sell(sell) => {
-                    need.orders += 1;
-                    need.events += 1 + i64::try_from(sell.lines.len()).unwrap_or(i64::MAX);
+                    let variants = sell.lines.iter().map(|line| line.variant);
+                    counts.limited(snapshot, &Customer::Account(sell.account), variants);
                 }
-                Command::Cancel(_) => need.events += 1 + LINES_MAX as i64,
-                Command::Receive(_) | Command::Adjust(_) => {
-                    need.levels += 1;
-                    need.events += 1;
+                Command::SetLine(line) => counts.basket(snapshot, line.basket, None),
+                Command::Extend(extend) => counts.basket(snapshot, extend.basket, None),
+                Command::Merge(merge) => {
+                    counts.basket(snapshot, merge.into, None);
+                    counts.basket(snapshot, merge.guest, Some(merge.account));
                 }
-                Command::Transfer(_) => {
-                    need.levels += 2;
-                    need.events += 1;
+                Command::Checkout(checkout) => {
+                    counts.basket(snapshot, checkout.basket, None);
+                    let email = checkout.contact.email.as_ref().map(|(_, key)| Arc::clone(key));
+                    counts.checkout(snapshot, checkout.basket, email.map(Customer::Guest));
                 }
+                Command::Act(act) => counts.order(snapshot, act.order),
+                Command::Expire(_)
+                | Command::Cancel(_)
+                | Command::Receive(_)
+                | Command::Adjust(_)
+                | Command::Transfer(_) => {}
             }
         }
-        need
+        counts
     }
-}
 
-/// What the commands name: the keys of the rows to load.
-#[derive(Default)]
-struct Footprint {
-    variants: BTreeSet<i64>,
-    accounts: BTreeSet<i64>,
-    orders: BTreeSet<i64>,
-    keys: BTreeSet<(i64, String)>,
-    locations: bool,
-}
+    /// An order that comes back by a late payment must fit into its customer's limits again.
+    fn order(&mut self, snapshot: &Snapshot, id: OrderId) {
+        let Some(order) = snapshot.orders.get(&id) else { return };
+        let customer = order.customer();
+        let variants = order.allocations.iter().map(|part| part.variant);
+        self.limited(snapshot, &customer, variants);
+        self.discounts.extend(order.discount.map(|discount| (discount.0, customer.name())));
+    }
 
-impl Footprint {
-    fn of(asked: &[Asked]) -> Self {
-        let mut footprint = Self::default();
-        for asked in asked {
-            footprint.variants.extend(asked.command.variants().map(|variant| variant.0));
-            match &asked.command {
-                Command::Sell(sell) => {
-                    footprint.accounts.insert(sell.account.0);
-                }
-                Command::Cancel(cancel) => {
-                    footprint.orders.insert(cancel.order.0);
-                }
-                Command::Receive(_) | Command::Adjust(_) | Command::Transfer(_) => {
-                    footprint.locations = true;
-                }
+    fn limited(
+        &mut self,
+        snapshot: &Snapshot,
+        customer: &Customer,
+        variants: impl IntoIterator<Item = VariantId>,
+    ) {
+        for variant in variants {
+            let offer = snapshot.offers.get(&variant);
+            if offer.is_none_or(|offer| offer.limit_per_customer.is_none()) {
+                continue;
             }
-            if let Some(key) = &asked.key {
-                footprint.keys.insert((key.account.0, key.key.clone()));
+            match customer {
+                Customer::Account(account) => _ = self.accounts.insert((account.0, variant.0)),
+                Customer::Guest(email) => {
+                    self.guests.insert((email.to_string(), variant.0));
+                }
             }
         }
-        footprint
+    }
+
+    /// What is in a basket, or is put into it by this batch.
+    fn variants(&self, basket: &KnownBasket, id: BasketId) -> Vec<VariantId> {
+        let first = (id, VariantId(i64::MIN));
+        let set = self.set.range(first..=(id, VariantId(i64::MAX)));
+        basket.lines.keys().copied().chain(set.map(|(_, variant)| *variant)).collect()
+    }
+
+    /// The lines of an account's basket; `account` when they are to become that account's.
+    fn basket(&mut self, snapshot: &Snapshot, id: BasketId, account: Option<AccountId>) {
+        let Some(basket) = snapshot.baskets.get(&id) else { return };
+        if let Some(account) = account.or(basket.account) {
+            let variants = self.variants(basket, id);
+            self.limited(snapshot, &Customer::Account(account), variants);
+        }
+    }
+
+    fn checkout(&mut self, snapshot: &Snapshot, id: BasketId, guest: Option<Customer>) {
+        let Some(basket) = snapshot.baskets.get(&id) else { return };
+        let Some(customer) = basket.account.map(Customer::Account).or(guest) else { return };
+        let variants = self.variants(basket, id);
+        self.limited(snapshot, &customer, variants);
+        self.discounts.extend(basket.discount.map(|discount| (discount.0, customer.name())));
+    }
+
+    fn load(&self, now: Timestamp) -> Vec<Statement> {
+        let mut load = Vec::new();
+        if !self.accounts.is_empty() {
+            let (accounts, variants): (Vec<i64>, Vec<i64>) = self.accounts.iter().copied().unzip();
+            let bought = vec![accounts.clone().into(), variants.clone().into()];
+            load.push(Statement::new(&commands::BOUGHT, bought));
+            let held = vec![accounts.into(), variants.into(), now.into()];
+            load.push(Statement::new(&commands::HELD, held));
+        }
+        if !self.guests.is_empty() {
+            let (emails, variants): (Vec<String>, Vec<i64>) = self.guests.iter().cloned().unzip();
+            let params = vec![emails.into(), variants.into()];
+            load.push(Statement::new(&commands::BOUGHT_BY_GUESTS, params));
+        }
+        if !self.discounts.is_empty() {
+            let (ids, customers): (Vec<i64>, Vec<String>) = self.discounts.iter().cloned().unzip();
+            let params = vec![ids.into(), customers.into()];
+            load.push(Statement::new(&discounts::commands::USES_OF, params));
+        }
+        load
+    }
+
+    /// Takes in what [`Counts::load`] asked for. What nobody bought or holds counts as 0, so that
+    /// the batch itself is counted on.
+    fn take_in(&self, snapshot: &mut Snapshot, loaded: &[Rows]) -> Result<()> {
+        for (account, variant) in &self.accounts {
+            let (account, variant) = (AccountId(*account), VariantId(*variant));
+            snapshot.bought.insert((Customer::Account(account), variant), 0);
+            snapshot.held.insert((account, variant), 0);
+        }
+        for (email, variant) in &self.guests {
+            let guest = Customer::Guest(email.as_str().into());
+            snapshot.bought.insert((guest, VariantId(*variant)), 0);
+        }
+        let mut rows = loaded.iter();
+        let mut next = || rows.next().expect("every load has an answer");
+        if !self.accounts.is_empty() {
+            let count = |row: Row<'_>| {
+                Ok(((AccountId(row.get(0)?), VariantId(row.get(1)?)), row.get::<i64>(2)?))
+            };
+            for ((account, variant), units) in next().map(count)? {
+                snapshot.bought.insert((Customer::Account(account), variant), units);
+            }
+            snapshot.held.extend(next().map(count)?);
+        }
+        if !self.guests.is_empty() {
+            let count = |row: Row<'_>| {
+                let guest = Customer::Guest(row.get::<String>(0)?.into());
+                Ok(((guest, VariantId(row.get(1)?)), row.get(2)?))
+            };
+            snapshot.bought.extend(next().map(count)?);
+        }
+        if !self.discounts.is_empty() {
+            let count = |row: Row<'_>| Ok(((DiscountId(row.get(0)?), row.get(1)?), row.get(2)?));
+            snapshot.discount_uses.extend(next().map(count)?);
+        }
+        Ok(())
     }
 }
 
 impl Batch {
     fn asked(&self) -> &[Asked] {
         &self.asked[self.range.clone()]
-    }
-
-    fn snapshot(&self, footprint: &Footprint, loaded: &[Rows]) -> Result<Snapshot> {
-        let mut snapshot = Snapshot::default();
-        snapshot.ids = self.ids.clone();
-        let mut rows = loaded.iter();
-        let mut next = || rows.next().expect("every load has an answer");
-        snapshot.set_levels(next().map(level)?);
-        if !footprint.orders.is_empty() {
-            for order in next().map(order)? {
-                snapshot.orders.insert(order.0, order.1);
-            }
-            for (order, allocation) in next().map(allocation)? {
-                if let Some(order) = snapshot.orders.get_mut(&order) {
-                    order.allocations.push(allocation);
-                }
-            }
-        }
-        snapshot.offers = next().map(offer)?.into_iter().collect();
-        for (variant, currency, minor) in next().map(price)? {
-            if let (Some(offer), Ok(currency)) =
-                (snapshot.offers.get_mut(&variant), currency.parse())
-            {
-                offer.prices.push((currency, minor));
-            }
-        }
-        let accounts = next().map(|row| Ok((AccountId(row.get(0)?), row.get(1)?)))?;
-        snapshot.accounts = accounts.into_iter().collect();
-        if footprint.locations {
-            let place = |row: Row<'_>| Ok((LocationId(row.get(0)?), (row.get(1)?, row.get(2)?)));
-            snapshot.locations = next().map(place)?.into_iter().collect();
-        }
-        if !footprint.keys.is_empty() {
-            snapshot.keys = next().map(key)?.into_iter().collect();
-        }
-        if let Some(rows) = rows.next() {
-            let bought =
-                |row: Row<'_>| Ok(((AccountId(row.get(0)?), VariantId(row.get(1)?)), row.get(2)?));
-            snapshot.bought = rows.map(bought)?.into_iter().collect();
-        }
-        Ok(snapshot)
-    }
-
-    /// Sales of variants with a limit per customer need to know what was bought before.
-    fn load_bought(&self, snapshot: &Snapshot) -> Option<Statement> {
-        let mut pairs = BTreeSet::new();
-        for asked in self.asked() {
-            let Command::Sell(sell) = &asked.command else { continue };
-            for line in &sell.lines {
-                let offer = snapshot.offers.get(&line.variant);
-                if offer.is_some_and(|offer| offer.limit_per_customer.is_some()) {
-                    pairs.insert((sell.account.0, line.variant.0));
-                }
-            }
-        }
-        let (accounts, variants): (Vec<i64>, Vec<i64>) = pairs.into_iter().unzip();
-        let params = vec![accounts.into(), variants.into()];
-        (params[0] != Vec::<i64>::new().into()).then(|| Statement::new(&commands::BOUGHT, params))
     }
 }
 
@@ -169,121 +208,51 @@ impl Transaction for Batch {
         "stock_batch"
     }
 
-    /// The levels come first: on PostgreSQL they are the lock under which everything else is read.
     fn load(&self) -> Vec<Statement> {
-        let footprint = Footprint::of(self.asked());
-        let variants: Vec<i64> = footprint.variants.iter().copied().collect();
-        let accounts: Vec<i64> = footprint.accounts.iter().copied().collect();
-        let orders: Vec<i64> = footprint.orders.iter().copied().collect();
-        let mut load = Vec::with_capacity(8);
-        let mut push = |sql, params| load.push(Statement::new(sql, params));
-        if orders.is_empty() {
-            push(&commands::LEVELS, vec![variants.clone().into()]);
-        } else {
-            let params = vec![variants.clone().into(), orders.clone().into()];
-            push(&commands::LEVELS_OF_ORDERS, params);
-            push(&orders::commands::ORDERS, vec![orders.clone().into()]);
-            push(&orders::commands::ALLOCATIONS, vec![orders.into()]);
-        }
-        push(&commands::OFFERS, vec![variants.clone().into()]);
-        push(&commands::PRICES, vec![variants.into(), self.now.into()]);
-        push(&commands::ACCOUNTS, vec![accounts.into()]);
-        if footprint.locations {
-            push(&commands::LOCATIONS, Vec::new());
-        }
-        if !footprint.keys.is_empty() {
-            let (accounts, keys): (Vec<i64>, Vec<String>) = footprint.keys.into_iter().unzip();
-            push(&commands::KEYS, vec![accounts.into(), keys.into()]);
-        }
-        load
+        let plan = Footprint::of(self.asked()).first(self.now);
+        plan.into_iter().map(|(_, statement)| statement).collect()
     }
 
     fn decide(&self, loaded: &[Rows]) -> Result<Step<Decided>> {
         let footprint = Footprint::of(self.asked());
-        let mut snapshot = self.snapshot(&footprint, loaded)?;
-        let first_look = loaded.len() == self.load_count(&footprint);
-        if first_look && let Some(more) = self.load_bought(&snapshot) {
-            return Ok(Step::Load(vec![more]));
+        let mut snapshot = Snapshot::default();
+        snapshot.rules = self.rules.clone();
+        snapshot.ids = self.ids.clone();
+        let mut of_orders = BTreeSet::new();
+        let first = footprint.first(self.now);
+        let (rows_first, loaded) = loaded.split_at(first.len());
+        for ((part, _), rows) in first.iter().zip(rows_first) {
+            take_in(&mut snapshot, *part, rows)?;
+            if *part == Part::Variants {
+                of_orders.extend(rows.map(|row| row.get::<i64>(0))?);
+            }
         }
+        let then = footprint.then(&snapshot, &of_orders, self.now);
+        if loaded.is_empty() && !then.is_empty() {
+            return Ok(Step::Load(then.into_iter().map(|(_, statement)| statement).collect()));
+        }
+        let (rows_then, counted) = loaded.split_at(then.len());
+        for ((part, _), rows) in then.iter().zip(rows_then) {
+            take_in(&mut snapshot, *part, rows)?;
+        }
+        let counts = Counts::of(&snapshot, self.asked());
+        let more = counts.load(self.now);
+        if counted.is_empty() && !more.is_empty() {
+            return Ok(Step::Load(more));
+        }
+        counts.take_in(&mut snapshot, counted)?;
         let outcomes = decide_all(&mut snapshot, self.now, self.asked());
         let unused = snapshot.ids.clone();
         let (difference, levels) = snapshot.into_difference();
         let mut event_ids = self.event_ids.clone();
+        let mut audit_ids = self.audit_ids.clone();
         let events = events::of(&difference, &levels, self.now, &mut event_ids);
         let mut statements = store::difference(&difference, self.now);
         statements.push(store::keys(self.asked(), &outcomes, self.now)?);
         statements.push(events);
-        Ok(Step::Store(statements, Decided { outcomes, unused, unused_events: event_ids }))
+        statements.push(events::audit(&difference, self.now, &mut audit_ids));
+        let unused =
+            Decided { outcomes, unused, unused_events: event_ids, unused_audit: audit_ids };
+        Ok(Step::Store(statements, unused))
     }
-}
-
-impl Batch {
-    fn load_count(&self, footprint: &Footprint) -> usize {
-        4 + if footprint.orders.is_empty() { 0 } else { 2 }
-            + usize::from(footprint.locations)
-            + usize::from(!footprint.keys.is_empty())
-    }
-}
-
-fn level(row: Row<'_>) -> Result<Level> {
-    Ok(Level {
-        id: LevelId(row.get(0)?),
-        variant: VariantId(row.get(1)?),
-        location: LocationId(row.get(2)?),
-        priority: row.get(3)?,
-        active: row.get(4)?,
-        on_hand: row.get(5)?,
-        reserved: row.get(6)?,
-        movements: row.get(7)?,
-    })
-}
-
-fn order(row: Row<'_>) -> Result<(OrderId, KnownOrder)> {
-    let status = match row.get::<String>(2)?.as_str() {
-        "placed" => OrderStatus::Placed,
-        "cancelled" => OrderStatus::Cancelled,
-        other => return Err(Error::Decode { column: 2, reason: format!("status {other:?}") }),
-    };
-    let account = AccountId(row.get(1)?);
-    Ok((OrderId(row.get(0)?), KnownOrder { account, status, allocations: Vec::new() }))
-}
-
-fn allocation(row: Row<'_>) -> Result<(OrderId, Allocation)> {
-    let allocation = Allocation {
-        line_no: row.get(1)?,
-        level: LevelId(row.get(2)?),
-        variant: VariantId(row.get(3)?),
-        quantity: row.get(4)?,
-    };
-    Ok((OrderId(row.get(0)?), allocation))
-}
-
-fn offer(row: Row<'_>) -> Result<(VariantId, Offer)> {
-    let offer = Offer {
-        sku: row.get::<String>(1)?.into(),
-        title: row.get::<String>(2)?.into(),
-        variant_title: row.get::<String>(3)?.into(),
-        enabled: row.get(4)?,
-        release_at: row.get(5)?,
-        limit_per_order: row.get(6)?,
-        limit_per_customer: row.get(7)?,
-        prices: Vec::new(),
-    };
-    Ok((VariantId(row.get(0)?), offer))
-}
-
-fn price(row: Row<'_>) -> Result<(VariantId, String, i64)> {
-    Ok((VariantId(row.get(0)?), row.get(1)?, row.get(2)?))
-}
-
-fn key(row: Row<'_>) -> Result<((AccountId, String), KnownKey)> {
-    let fingerprint = row.get::<Vec<u8>>(2)?.try_into().map_err(|_| Error::Decode {
-        column: 2,
-        reason: "a fingerprint has 32 bytes".to_owned(),
-    })?;
-    let remembered = match row.get::<Option<i64>>(3)? {
-        Some(order) => Remembered::Order(OrderId(order)),
-        None => Remembered::Answer { status: row.get(4)?, body: row.get(5)? },
-    };
-    Ok(((AccountId(row.get(0)?), row.get(1)?), KnownKey { fingerprint, remembered }))
 }

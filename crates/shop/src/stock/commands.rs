@@ -1,7 +1,7 @@
 //! The stock writer's statements: what a batch loads (and on PostgreSQL locks) and what it stores.
 //!
-//! Lock order is the same in every batch: levels by id, then orders by id. So two batches, on any
-//! two nodes, wait for each other but never in a circle.
+//! Lock order is the same in every batch: baskets, levels, orders, discounts, each by id. So two
+//! batches, on any two nodes, wait for each other but never in a circle.
 
 use runout_store::statements;
 
@@ -18,32 +18,15 @@ statements! {
             where l.variant_id = any($1)
             order by l.id for update of l",
     };
-    /// Every level of the variants `$1`, and of the variants in the orders `$2`.
-    LEVELS_OF_ORDERS = {
-        sqlite: "select l.id, l.variant_id, l.location_id, c.priority, c.active, l.on_hand,
-                l.reserved, l.movements
-            from stock_level l join location c on c.id = l.location_id
-            where l.variant_id in (
-                select value from json_each($1)
-                union select o.variant_id from order_line o
-                where o.order_id in (select value from json_each($2)))",
-        postgres: "select l.id, l.variant_id, l.location_id, c.priority, c.active, l.on_hand,
-                l.reserved, l.movements
-            from stock_level l join location c on c.id = l.location_id
-            where l.variant_id in (
-                select unnest($1::bigint[])
-                union select o.variant_id from order_line o where o.order_id = any($2))
-            order by l.id for update of l",
-    };
     OFFERS = {
         sqlite: "select v.id, v.sku, p.title, v.title,
                 p.enabled and p.deleted_at is null and v.deleted_at is null,
-                p.release_at, v.limit_per_order, v.limit_per_customer
+                p.release_at, v.limit_per_order, v.limit_per_customer, v.hold_seconds, p.tax_class
             from variant v join product p on p.id = v.product_id
             where v.id in (select value from json_each($1))",
         postgres: "select v.id, v.sku, p.title, v.title,
                 p.enabled and p.deleted_at is null and v.deleted_at is null,
-                p.release_at, v.limit_per_order, v.limit_per_customer
+                p.release_at, v.limit_per_order, v.limit_per_customer, v.hold_seconds, p.tax_class
             from variant v join product p on p.id = v.product_id
             where v.id = any($1)",
     };
@@ -68,6 +51,26 @@ statements! {
         sqlite: "select id, active from account where id in (select value from json_each($1))",
         postgres: "select id, active from account where id = any($1)",
     };
+    VARIANTS_OF = {
+        sqlite: "select distinct variant_id from order_line
+            where order_id in (select value from json_each($1))",
+        postgres: "select distinct variant_id from order_line where order_id = any($1)",
+    };
+    /// Discounts of the baskets `$1` and of the orders `$2`; on PostgreSQL locked.
+    DISCOUNTS_OF = {
+        sqlite: "select id, code, percent_bp, amount_minor, currency, starts_at, ends_at,
+                uses_max, uses_per_customer_max, uses, active
+            from discount where id in (
+                select b.discount_id from basket b where b.id in (select value from json_each($1))
+                union select o.discount_id from orders o
+                where o.id in (select value from json_each($2)))",
+        postgres: "select id, code, percent_bp, amount_minor, currency, starts_at, ends_at,
+                uses_max, uses_per_customer_max, uses, active
+            from discount where id in (
+                select b.discount_id from basket b where b.id = any($1)
+                union select o.discount_id from orders o where o.id = any($2))
+            order by id for update",
+    };
     LOCATIONS = "select id, priority, active from location";
     /// The keys `$2[i]` of the accounts `$1[i]`.
     KEYS = {
@@ -78,18 +81,62 @@ statements! {
             from unnest($1::bigint[], $2::text[]) as w (account_id, key)
             join idempotency i on i.account_id = w.account_id and i.key = w.key",
     };
-    /// Units of the variants `$2[i]` in standing orders of the accounts `$1[i]`.
+    /// Units of the variants `$2[i]` in orders of the accounts `$1[i]` that stand, and of
+    /// refunded ones those that had left.
     BOUGHT = {
-        sqlite: "select o.account_id, l.variant_id, cast(sum(l.quantity) as bigint)
+        sqlite: "select o.account_id, l.variant_id, cast(sum(case o.status when 'refunded'
+                then (select coalesce(sum(a.shipped), 0) from allocation a
+                    where a.order_id = o.id and a.line_no = l.line_no)
+                else l.quantity end) as bigint)
             from json_each($1) a join json_each($2) v on v.key = a.key
             join orders o on o.account_id = a.value and o.status <> 'cancelled'
             join order_line l on l.order_id = o.id and l.variant_id = v.value
             group by o.account_id, l.variant_id",
-        postgres: "select o.account_id, l.variant_id, cast(sum(l.quantity) as bigint)
+        postgres: "select o.account_id, l.variant_id, cast(sum(case o.status when 'refunded'
+                then (select coalesce(sum(a.shipped), 0) from allocation a
+                    where a.order_id = o.id and a.line_no = l.line_no)
+                else l.quantity end) as bigint)
             from unnest($1::bigint[], $2::bigint[]) as w (account_id, variant_id)
-            join orders o on o.account_id = w.account_id and o.status <> 'cancelled'
+            join orders o on o.account_id = w.account_id
+                and o.status <> 'cancelled'
             join order_line l on l.order_id = o.id and l.variant_id = w.variant_id
             group by o.account_id, l.variant_id",
+    };
+    /// [`BOUGHT`] by guests under the e-mail addresses `$1[i]`.
+    BOUGHT_BY_GUESTS = {
+        sqlite: "select o.email_key, l.variant_id, cast(sum(case o.status when 'refunded'
+                then (select coalesce(sum(a.shipped), 0) from allocation a
+                    where a.order_id = o.id and a.line_no = l.line_no)
+                else l.quantity end) as bigint)
+            from json_each($1) e join json_each($2) v on v.key = e.key
+            join orders o on o.email_key = e.value and o.account_id is null
+                and o.status <> 'cancelled'
+            join order_line l on l.order_id = o.id and l.variant_id = v.value
+            group by o.email_key, l.variant_id",
+        postgres: "select o.email_key, l.variant_id, cast(sum(case o.status when 'refunded'
+                then (select coalesce(sum(a.shipped), 0) from allocation a
+                    where a.order_id = o.id and a.line_no = l.line_no)
+                else l.quantity end) as bigint)
+            from unnest($1::text[], $2::bigint[]) as w (email_key, variant_id)
+            join orders o on o.email_key = w.email_key and o.account_id is null
+                and o.status <> 'cancelled'
+            join order_line l on l.order_id = o.id and l.variant_id = w.variant_id
+            group by o.email_key, l.variant_id",
+    };
+    /// Units of the variants `$2[i]` in holds, live at `$3`, of all baskets of the accounts
+    /// `$1[i]`.
+    HELD = {
+        sqlite: "select b.account_id, h.variant_id, cast(sum(h.quantity) as bigint)
+            from json_each($1) a join json_each($2) v on v.key = a.key
+            join basket b on b.account_id = a.value and b.status = 'open'
+            join hold h on h.basket_id = b.id and h.variant_id = v.value and h.expires_at > $3
+            group by b.account_id, h.variant_id",
+        postgres: "select b.account_id, h.variant_id, cast(sum(h.quantity) as bigint)
+            from unnest($1::bigint[], $2::bigint[]) as w (account_id, variant_id)
+            join basket b on b.account_id = w.account_id and b.status = 'open'
+            join hold h on h.basket_id = b.id and h.variant_id = w.variant_id
+                and h.expires_at > $3
+            group by b.account_id, h.variant_id",
     };
     INSERT_LEVELS = {
         sqlite: "insert into stock_level
@@ -114,12 +161,12 @@ statements! {
     };
     INSERT_MOVEMENTS = {
         sqlite: "insert into stock_movement (level_id, number, at, cause, on_hand_delta,
-                reserved_delta, order_id, actor_id, reason)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                reserved_delta, order_id, actor_id, reason, basket_id)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         postgres: "insert into stock_movement (level_id, number, at, cause, on_hand_delta,
-                reserved_delta, order_id, actor_id, reason)
+                reserved_delta, order_id, actor_id, reason, basket_id)
             select * from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[],
-                $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])",
+                $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bigint[])",
     };
     INSERT_KEYS = {
         sqlite: "insert into idempotency

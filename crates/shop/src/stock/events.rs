@@ -1,4 +1,5 @@
-//! What a batch tells other systems: one event per order, one per variant whose stock changed.
+//! What a batch tells other systems: one event per step of an order, one per variant whose stock
+//! changed; and what it leaves in the audit trail.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
@@ -6,11 +7,11 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use runout_core::ids::VariantId;
-use runout_core::stock::{Difference, Level, Placed};
+use runout_core::stock::{Detail, Difference, Level, Placed, Record};
 use runout_store::{Statement, Value};
 
 use crate::orders::commands::push;
-use crate::platform::sql::STORE_EVENTS;
+use crate::platform::sql::{STORE_AUDIT, STORE_EVENTS};
 
 /// The outbox rows of a batch. However many orders drew on a variant, its stock is told once, as it
 /// is after the batch: others care for the state, not for the steps.
@@ -29,8 +30,8 @@ pub(super) fn of(
     for placed in &difference.placed {
         tell("order.placed", "order", placed.id.0, order_placed(placed));
     }
-    for order in &difference.cancelled {
-        tell("order.cancelled", "order", order.0, format!(r#"{{"order_id":{order}}}"#));
+    for record in &difference.records {
+        tell(record.topic, "order", record.order.0, told(record));
     }
     let changed: BTreeSet<VariantId> =
         difference.movements.iter().map(|movement| movement.variant).collect();
@@ -40,13 +41,58 @@ pub(super) fn of(
     Statement::bulk(&STORE_EVENTS, rows.into())
 }
 
+/// The audit rows of a batch: every step of an order's life after it was placed.
+pub(super) fn audit(difference: &Difference, now: Timestamp, ids: &mut Range<i64>) -> Statement {
+    let mut rows: [Vec<Value>; 7] = Default::default();
+    for record in &difference.records {
+        let id = ids.next().expect("the writer took ids for every possible record");
+        let details = json_of(&record.details);
+        push(
+            &mut rows,
+            [
+                id.into(),
+                now.into(),
+                record.actor.map(|actor| actor.0).into(),
+                Value::Static(record.topic),
+                Value::Static("order"),
+                record.order.0.into(),
+                details.to_string().into(),
+            ],
+        );
+    }
+    Statement::bulk(&STORE_AUDIT, rows.into())
+}
+
+fn told(record: &Record) -> String {
+    let mut json = json_of(&record.details);
+    json["order_id"] = record.order.0.into();
+    json.to_string()
+}
+
+fn json_of(details: &[(&'static str, Detail)]) -> serde_json::Value {
+    let member = |(name, detail): &(&'static str, Detail)| {
+        let value = match detail {
+            Detail::Number(number) => (*number).into(),
+            Detail::Word(word) => (*word).into(),
+            Detail::Text(text) => text.as_str().into(),
+        };
+        ((*name).to_owned(), value)
+    };
+    serde_json::Value::Object(details.iter().map(member).collect())
+}
+
 /// Written by hand: numbers and currency codes need no escaping, and this is the hottest path.
 fn order_placed(placed: &Placed) -> String {
     let mut json = String::with_capacity(160 + 60 * placed.lines.len());
-    let Placed { id, account, currency, total_minor, .. } = placed;
+    let Placed { id, status, currency, total_minor, .. } = placed;
+    let _infallible = write!(json, r#"{{"order_id":{id},"account_id":"#);
+    let _infallible = match placed.account {
+        Some(account) => write!(json, "{account}"),
+        None => write!(json, "null"),
+    };
     let _infallible = write!(
         json,
-        r#"{{"order_id":{id},"account_id":{account},"currency":"{currency}","total_minor":{total_minor},"lines":["#,
+        r#","status":"{status}","currency":"{currency}","total_minor":{total_minor},"lines":["#,
     );
     for (index, line) in placed.lines.iter().enumerate() {
         let separator = if index == 0 { "" } else { "," };

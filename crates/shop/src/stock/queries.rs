@@ -21,7 +21,19 @@ statements! {
         where l.variant_id = $1 and l.location_id <> $2 and o.active";
 }
 
-pub(super) const CAUSES: &[&str] = &["receipt", "adjustment", "transfer", "order", "cancel"];
+pub(super) const CAUSES: &[&str] = &[
+    "receipt",
+    "adjustment",
+    "transfer",
+    "order",
+    "cancel",
+    "fulfilment",
+    "return",
+    "hold",
+    "release",
+    "expire",
+    "checkout",
+];
 
 pub(super) static LOCATIONS: Resource = Resource {
     name: "locations",
@@ -61,6 +73,7 @@ pub(super) static MOVEMENTS: Resource = Resource {
         Field::new("cause", "m.cause", Kind::Choice(CAUSES)),
         Field::new("at", "m.at", Kind::Time),
         Field::new("order_id", "m.order_id", Kind::Id),
+        Field::new("basket_id", "m.basket_id", Kind::Id),
         Field::new("actor_id", "m.actor_id", Kind::Id),
     ],
     id_sql: "m.number",
@@ -79,11 +92,14 @@ pub struct MovementOut {
     pub location_id: i64,
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// receipt, adjustment, transfer, order or cancel.
+    /// receipt, adjustment, transfer; order, cancel, fulfilment, return; hold, release, expire,
+    /// checkout.
     pub cause: String,
     pub on_hand_delta: i64,
     pub reserved_delta: i64,
     pub order_id: Option<i64>,
+    /// The basket that held it.
+    pub basket_id: Option<i64>,
     pub actor_id: Option<i64>,
     pub reason: Option<String>,
 }
@@ -154,7 +170,7 @@ pub(super) async fn levels(db: &Db, list: &ListRequest) -> Result<Page<LevelOut>
 pub(super) async fn movements(db: &Db, list: &ListRequest) -> Result<Page<MovementOut>> {
     let mut sql = Composer::new(
         "select m.level_id, m.number, l.variant_id, l.location_id, m.at, m.cause, m.on_hand_delta,
-            m.reserved_delta, m.order_id, m.actor_id, m.reason
+            m.reserved_delta, m.order_id, m.basket_id, m.actor_id, m.reason
         from stock_movement m join stock_level l on l.id = m.level_id where 1 = 1",
     );
     list.compose(&mut sql);
@@ -197,7 +213,8 @@ fn movement(row: &Row<'_>) -> Result<MovementOut> {
         on_hand_delta: row.get(6)?,
         reserved_delta: row.get(7)?,
         order_id: row.get(8)?,
-        actor_id: row.get(9)?,
-        reason: row.get(10)?,
+        basket_id: row.get(9)?,
+        actor_id: row.get(10)?,
+        reason: row.get(11)?,
     })
 }

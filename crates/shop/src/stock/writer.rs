@@ -13,22 +13,27 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use runout_core::stock::{Asked, IdRanges, Outcome, Remembered};
+use runout_core::stock::{Asked, IdRanges, Outcome, Remembered, Rules};
 use runout_store::{Db, Error, Ids};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{Batch, Decided, Need};
+use super::batch::{Batch, Decided};
+use super::footprint::Need;
 use crate::platform::clock::Clock;
 use crate::platform::config;
 
 /// Order numbers are taken from the database in blocks of this size.
 const ORDER_BLOCK: i64 = 1_000;
 const LEVEL_BLOCK: i64 = 100;
-const EVENT_BLOCK: i64 = 10_000;
+/// A full batch of checkouts needs a hundred events each at most; what is not used goes back.
+const EVENT_BLOCK: i64 = 50_000;
+const AUDIT_BLOCK: i64 = 1_000;
+/// Payments, refunds, fulfilments.
+const MONEY_BLOCK: i64 = 1_000;
 
 /// Bounds of the writer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// Commands that may wait; beyond it callers are told at once.
     pub queue_max: usize,
@@ -36,14 +41,22 @@ pub struct Limits {
     pub batch_max: usize,
     /// A command that has waited longer is dropped undecided.
     pub deadline: Duration,
+    /// The shop's settings for decisions.
+    pub rules: Rules,
 }
 
-impl From<config::Stock> for Limits {
-    fn from(config: config::Stock) -> Self {
+impl From<&config::Config> for Limits {
+    fn from(config: &config::Config) -> Self {
+        let stock = config.stock;
         Self {
-            queue_max: config.queue_max.get(),
-            batch_max: config.batch_max.get(),
-            deadline: config.order_deadline(),
+            queue_max: stock.queue_max.get(),
+            batch_max: stock.batch_max.get(),
+            deadline: stock.order_deadline(),
+            rules: Rules {
+                hold_s: stock.hold_seconds.get().into(),
+                hold_life_s: stock.hold_life_seconds.get().into(),
+                country: config.country.code().into(),
+            },
         }
     }
 }
@@ -94,6 +107,10 @@ impl StockWriter {
             orders: Ids::new("orders", ORDER_BLOCK),
             levels: Ids::new("stock_level", LEVEL_BLOCK),
             events: Ids::new("outbox", EVENT_BLOCK),
+            audit: Ids::new("audit", AUDIT_BLOCK),
+            payments: Ids::new("payment", MONEY_BLOCK),
+            refunds: Ids::new("refund", MONEY_BLOCK),
+            fulfilments: Ids::new("fulfilment", MONEY_BLOCK),
         };
         let worker = Worker { db, clock, limits, ids };
         let stopping = stop.clone();
@@ -153,6 +170,17 @@ struct Pools {
     orders: Ids,
     levels: Ids,
     events: Ids,
+    audit: Ids,
+    payments: Ids,
+    refunds: Ids,
+    fulfilments: Ids,
+}
+
+impl Pools {
+    fn all(&self) -> [&Ids; 7] {
+        let Self { orders, levels, events, audit, payments, refunds, fulfilments } = self;
+        [orders, levels, events, audit, payments, refunds, fulfilments]
+    }
 }
 
 struct Worker {
@@ -179,7 +207,7 @@ impl Worker {
             }
             self.ring_up(std::mem::take(&mut batch)).await;
         }
-        for pool in [&self.ids.orders, &self.ids.levels, &self.ids.events] {
+        for pool in self.ids.all() {
             if let Err(error) = pool.release(&self.db).await {
                 tracing::warn!(%error, "unused ids were not given back; a gap remains");
             }
@@ -239,17 +267,28 @@ impl Worker {
         range: Range<usize>,
     ) -> Result<Vec<Outcome>, Error> {
         let need = Need::of(&asked[range.clone()]);
+        let (db, pools) = (&self.db, &self.ids);
         let ids = IdRanges {
-            orders: self.ids.orders.take(&self.db, need.orders).await?,
-            levels: self.ids.levels.take(&self.db, need.levels).await?,
+            orders: pools.orders.take(db, need.orders).await?,
+            levels: pools.levels.take(db, need.levels).await?,
+            payments: pools.payments.take(db, need.payments).await?,
+            refunds: pools.refunds.take(db, need.refunds).await?,
+            fulfilments: pools.fulfilments.take(db, need.fulfilments).await?,
         };
-        let event_ids = self.ids.events.take(&self.db, need.events).await?;
-        let now = self.clock.now();
-        let batch = Batch { asked: Arc::clone(asked), range, now, ids, event_ids };
-        let Decided { outcomes, unused, unused_events } = self.db.transact(batch).await?;
-        self.ids.orders.give_back(unused.orders);
-        self.ids.levels.give_back(unused.levels);
-        self.ids.events.give_back(unused_events);
+        let event_ids = pools.events.take(db, need.events).await?;
+        let audit_ids = pools.audit.take(db, need.audit).await?;
+        let (now, rules) = (self.clock.now(), self.limits.rules.clone());
+        let asked = Arc::clone(asked);
+        let batch = Batch { asked, range, now, rules, ids, event_ids, audit_ids };
+        let Decided { outcomes, unused, unused_events, unused_audit } =
+            self.db.transact(batch).await?;
+        pools.orders.give_back(unused.orders);
+        pools.levels.give_back(unused.levels);
+        pools.payments.give_back(unused.payments);
+        pools.refunds.give_back(unused.refunds);
+        pools.fulfilments.give_back(unused.fulfilments);
+        pools.events.give_back(unused_events);
+        pools.audit.give_back(unused_audit);
         Ok(outcomes)
     }
 }

@@ -11,7 +11,9 @@ statements! {
     EXAMINED = "select (select count(*) from stock_level), (select count(*) from stock_movement),
         (select count(*) from orders), (select count(*) from order_line),
         (select count(*) from allocation), (select count(*) from idempotency),
-        (select count(*) from product), (select count(*) from id_sequence)";
+        (select count(*) from product), (select count(*) from id_sequence),
+        (select count(*) from hold), (select count(*) from basket),
+        (select count(*) from discount)";
 
     LEDGERS = "select 'level ' || id
             || case when on_hand <> hand then ': on_hand ' || on_hand || ', ledger says ' || hand
@@ -47,14 +49,19 @@ statements! {
         where reserved < 0 or reserved > on_hand
         order by id limit $1";
 
-    PROMISES = "select 'level ' || id || ': reserved ' || reserved || ', orders hold ' || held,
+    PROMISES = "select 'level ' || id || ': reserved ' || reserved || ', orders and baskets hold '
+                || held,
             count(*) over ()
         from (
-            select l.id, l.reserved, coalesce(h.held, 0) as held
+            select l.id, l.reserved, cast(coalesce(o.held, 0) + coalesce(b.held, 0) as bigint) as held
             from stock_level l left join (
-                select a.level_id, cast(sum(a.quantity) as bigint) as held
-                from allocation a join orders o on o.id = a.order_id and o.status <> 'cancelled'
-                group by a.level_id) as h on h.level_id = l.id) as level
+                select a.level_id, cast(sum(a.quantity - a.shipped) as bigint) as held
+                from allocation a join orders o on o.id = a.order_id
+                    and o.status not in ('cancelled', 'refunded')
+                group by a.level_id) as o on o.level_id = l.id
+            left join (
+                select h.level_id, cast(sum(h.quantity) as bigint) as held
+                from hold h group by h.level_id) as b on b.level_id = l.id) as level
         where reserved <> held
         order by id limit $1";
 
@@ -73,10 +80,16 @@ statements! {
             or (m.actor_id is not null and a.id is null)
         order by m.level_id, m.number limit $1";
 
-    ORDER_REFERENCES = "select 'order ' || o.id || ': no account ' || o.account_id,
+    ORDER_REFERENCES = "select 'order ' || o.id
+            || case when o.account_id is not null and a.id is null
+                then ': no account ' || o.account_id else '' end
+            || case when o.basket_id is not null and b.id is null
+                then ': no basket ' || o.basket_id else '' end,
             count(*) over ()
         from orders o left join account a on a.id = o.account_id
-        where a.id is null
+        left join basket b on b.id = o.basket_id
+        where (o.account_id is not null and a.id is null)
+            or (o.basket_id is not null and b.id is null)
         order by o.id limit $1";
 
     LINE_REFERENCES = "select 'line ' || l.line_no || ' of order ' || l.order_id
@@ -113,14 +126,20 @@ statements! {
         where found = 0 or last <> found
         order by id limit $1";
 
-    TOTALS = "select 'order ' || id || ': total ' || total_minor || ', lines add up to ' || lines,
+    TOTALS = "select 'order ' || id || ': total ' || total_minor || ', lines add up to ' || lines
+            || '; tax ' || tax_minor || ', lines say ' || taxes
+            || '; discount ' || discount_minor || ', lines say ' || discounts,
             count(*) over ()
         from (
-            select o.id, o.total_minor,
-                (select cast(coalesce(sum(l.quantity * l.unit_price_minor), 0) as bigint)
-                    from order_line l where l.order_id = o.id) as lines
+            select o.id, o.total_minor, o.tax_minor, o.discount_minor,
+                (select cast(coalesce(sum(l.quantity * l.unit_price_minor - l.discount_minor), 0)
+                    as bigint) from order_line l where l.order_id = o.id) as lines,
+                (select cast(coalesce(sum(l.tax_minor), 0) as bigint)
+                    from order_line l where l.order_id = o.id) as taxes,
+                (select cast(coalesce(sum(l.discount_minor), 0) as bigint)
+                    from order_line l where l.order_id = o.id) as discounts
             from orders o) as placed
-        where total_minor <> lines
+        where total_minor <> lines or tax_minor <> taxes or discount_minor <> discounts
         order by id limit $1";
 
     /// Also of cancelled orders: their allocations stay.
@@ -135,42 +154,88 @@ statements! {
         where quantity <> allocated
         order by order_id, line_no limit $1";
 
-    TAKEN = "select 'order ' || order_id || ' at level ' || level_id || ': allocated ' || allocated
-                || ', ' || takes || ' movements took ' || taken,
+    /// What the ledger says of an order at a level is what its allocations say: promised and not
+    /// yet left, left, and come back. An order's end leaves nothing promised.
+    ORDER_STOCK = "select 'order ' || order_id || ' at level ' || level_id || ': holds ' || holding
+                || ', movements say ' || held || '; ' || shipped || ' left, movements say ' || gone
+                || '; at most ' || returned || ' came back, movements say ' || back,
             count(*) over ()
         from (
-            select order_id, level_id, cast(sum(allocated) as bigint) as allocated,
-                cast(sum(parts) as bigint) as parts, cast(sum(takes) as bigint) as takes,
-                cast(sum(taken) as bigint) as taken, cast(sum(moved) as bigint) as moved
+            select order_id, level_id, cast(sum(holding) as bigint) as holding,
+                cast(sum(held) as bigint) as held, cast(sum(shipped) as bigint) as shipped,
+                cast(sum(gone) as bigint) as gone, cast(sum(returned) as bigint) as returned,
+                cast(sum(back) as bigint) as back
             from (
-                select order_id, level_id, quantity as allocated, 1 as parts, 0 as takes,
-                    0 as taken, 0 as moved
-                from allocation
+                select a.order_id, a.level_id,
+                    case when o.status in ('cancelled', 'refunded') then 0
+                        else a.quantity - a.shipped end as holding,
+                    0 as held, a.shipped, 0 as gone, a.returned, 0 as back
+                from allocation a join orders o on o.id = a.order_id
                 union all
-                select coalesce(order_id, 0), level_id, 0, 0, 1, reserved_delta, abs(on_hand_delta)
-                from stock_movement where cause = 'order') as both_sides
+                select coalesce(order_id, 0), level_id, 0, reserved_delta, 0,
+                    case when cause = 'fulfilment' then -on_hand_delta else 0 end, 0,
+                    case when cause = 'return' then on_hand_delta else 0 end
+                from stock_movement where cause in ('order', 'cancel', 'fulfilment', 'return'))
+                    as both_sides
             group by order_id, level_id) as pair
-        where takes <> parts or taken <> allocated or moved <> 0
+        where holding <> held or shipped <> gone or back < 0 or back > returned
         order by order_id, level_id limit $1";
 
-    GIVEN_BACK = "select 'order ' || order_id || ' at level ' || level_id || ': to give back '
-                || allocated || ', ' || gifts || ' movements gave ' || given,
+    /// Holds begin and end in the ledger; what has begun and not ended is a row.
+    HOLDS = "select 'basket ' || basket_id || ' at level ' || level_id || ': holds ' || holding
+                || ', movements say ' || held,
             count(*) over ()
         from (
-            select order_id, level_id, cast(sum(allocated) as bigint) as allocated,
-                cast(sum(parts) as bigint) as parts, cast(sum(gifts) as bigint) as gifts,
-                cast(sum(given) as bigint) as given, cast(sum(moved) as bigint) as moved
+            select basket_id, level_id, cast(sum(holding) as bigint) as holding,
+                cast(sum(held) as bigint) as held
             from (
-                select a.order_id, a.level_id, a.quantity as allocated, 1 as parts, 0 as gifts,
-                    0 as given, 0 as moved
-                from orders o join allocation a on a.order_id = o.id
-                where o.status = 'cancelled'
+                select basket_id, level_id, quantity as holding, 0 as held from hold
                 union all
-                select coalesce(order_id, 0), level_id, 0, 0, 1, -reserved_delta, abs(on_hand_delta)
-                from stock_movement where cause = 'cancel') as both_sides
-            group by order_id, level_id) as pair
-        where gifts <> parts or given <> allocated or moved <> 0
-        order by order_id, level_id limit $1";
+                select coalesce(basket_id, 0), level_id, 0, reserved_delta
+                from stock_movement where cause in ('hold', 'release', 'expire', 'checkout'))
+                    as both_sides
+            group by basket_id, level_id) as pair
+        where holding <> held
+        order by basket_id, level_id limit $1";
+
+    /// A line of an open basket holds all of its units or none; a closed basket holds nothing.
+    HOLD_LINES = "select 'basket ' || basket_id || ' (' || status || '), variant ' || variant_id
+                || ': wants ' || wanted || ', holds ' || held,
+            count(*) over ()
+        from (
+            select h.basket_id, h.variant_id, b.status, coalesce(l.quantity, 0) as wanted,
+                cast(sum(h.quantity) as bigint) as held
+            from hold h join basket b on b.id = h.basket_id
+            left join basket_line l on l.basket_id = h.basket_id and l.variant_id = h.variant_id
+            group by h.basket_id, h.variant_id, b.status, l.quantity) as line
+        where status <> 'open' or wanted <> held
+        order by basket_id, variant_id limit $1";
+
+    /// What has come and gone by an order's payments and refunds. What arrived in another amount or
+    /// currency than was asked for never counts.
+    MONEY = "select 'order ' || id || ': paid ' || paid_minor || ', payments say ' || paid
+                || '; refunded ' || refunded_minor || ', refunds say ' || refunded,
+            count(*) over ()
+        from (
+            select o.id, o.paid_minor, o.refunded_minor,
+                (select cast(coalesce(sum(p.received_minor), 0) as bigint) from payment p
+                    where p.order_id = o.id and p.status = 'succeeded') as paid,
+                (select cast(coalesce(sum(r.amount_minor), 0) as bigint) from refund r
+                    where r.order_id = o.id and r.status <> 'failed' and r.reason <> 'mismatch')
+                    as refunded
+            from orders o) as money
+        where paid_minor <> paid or refunded_minor <> refunded
+        order by id limit $1";
+
+    USES = "select 'discount ' || id || ': ' || uses || ' uses, orders say ' || found
+                || case when uses_max is null then '' else ', at most ' || uses_max end,
+            count(*) over ()
+        from (
+            select d.id, d.uses, d.uses_max, (select count(*) from discount_use u
+                where u.discount_id = d.id) as found
+            from discount d) as discount
+        where uses <> found
+        order by id limit $1";
 
     CANCELLED_AT = "select 'order ' || id || ': ' || status || case when cancelled_at is null
                 then ' without a time of cancellation' else ' with a time of cancellation' end,
@@ -179,44 +244,50 @@ statements! {
         where (status = 'cancelled') <> (cancelled_at is not null)
         order by id limit $1";
 
-    /// One `order.placed` in the outbox for each order, and one `order.cancelled` if it was.
+    /// One `order.placed` in the outbox for each order, and an `order.cancelled` if it was, or had
+    /// been before it was reinstated.
     ANNOUNCED = "select 'order ' || id || ': placed ' || placed || ' times, announced ' || told
                 || '; cancelled ' || cancelled || ' times, announced ' || told_cancelled,
             count(*) over ()
         from (
             select id, cast(sum(placed) as bigint) as placed, cast(sum(told) as bigint) as told,
                 cast(sum(cancelled) as bigint) as cancelled,
+                cast(sum(reinstated) as bigint) as reinstated,
                 cast(sum(told_cancelled) as bigint) as told_cancelled
             from (
                 select id, 1 as placed, 0 as told,
                     case when status = 'cancelled' then 1 else 0 end as cancelled,
+                    case when reinstated_at is null then 0 else 1 end as reinstated,
                     0 as told_cancelled
                 from orders
                 union all
-                select entity_id, 0, case when topic = 'order.placed' then 1 else 0 end, 0,
+                select entity_id, 0, case when topic = 'order.placed' then 1 else 0 end, 0, 0,
                     case when topic = 'order.cancelled' then 1 else 0 end
                 from outbox where topic in ('order.placed', 'order.cancelled')) as both_sides
             group by id) as placed
-        where placed <> told or cancelled <> told_cancelled
+        where placed <> told or (cancelled > told_cancelled)
+            or (reinstated = 0 and told_cancelled <> cancelled)
         order by id limit $1";
 
-    /// A key that placed an order (201) is its buyer's; one that cancelled (200) may be staff's.
-    KEYS = "select 'key ' || i.key || ' of account ' || i.account_id
-            || case when a.id is null then ': no such account' else '' end
+    /// A key that placed an order (201) is its buyer's: an account's, or (below 0) a basket's.
+    KEYS = "select 'key ' || i.key || ' of owner ' || i.account_id
+            || case when a.id is null and b.id is null then ': no such account or basket'
+                else '' end
             || case when i.order_id is null then ''
                 when o.id is null then ': no order ' || i.order_id
-                when i.status = 201 and o.account_id <> i.account_id
+                when i.status = 201 and i.account_id > 0 and o.account_id <> i.account_id
                     then ': order ' || o.id || ' is of account ' || o.account_id
-                when i.status = 200 and o.status <> 'cancelled'
-                    then ': order ' || o.id || ' was not cancelled'
+                when i.status = 201 and i.account_id < 0 and o.basket_id <> -i.account_id
+                    then ': order ' || o.id || ' was basket ' || o.basket_id
                 else '' end,
             count(*) over ()
         from idempotency i
         left join account a on a.id = i.account_id
+        left join basket b on b.id = -i.account_id
         left join orders o on o.id = i.order_id
-        where a.id is null or (i.order_id is not null and (o.id is null
-            or (i.status = 201 and o.account_id <> i.account_id)
-            or (i.status = 200 and o.status <> 'cancelled')))
+        where (a.id is null and b.id is null) or (i.order_id is not null and (o.id is null
+            or (i.status = 201 and i.account_id > 0 and coalesce(o.account_id, 0) <> i.account_id)
+            or (i.status = 201 and i.account_id < 0 and coalesce(o.basket_id, 0) <> -i.account_id)))
         order by i.account_id, i.key limit $1";
 
     DEFAULTS = "select 'product ' || id || ': ' || found || ' default variants', count(*) over ()
@@ -247,6 +318,13 @@ statements! {
                 union all select 'stock_level', max(id) from stock_level
                 union all select 'orders', max(id) from orders
                 union all select 'outbox', max(id) from outbox
+                union all select 'basket', max(id) from basket
+                union all select 'payment', max(id) from payment
+                union all select 'refund', max(id) from refund
+                union all select 'fulfilment', max(id) from fulfilment
+                union all select 'discount', max(id) from discount
+                union all select 'address', max(id) from address
+                union all select 'payment_method', max(id) from payment_method
                 union all select 'audit', max(id) from audit) as t
             left join id_sequence s on s.name = t.name) as sequence
         where newest >= next

@@ -101,7 +101,7 @@ on_both_engines! {
             let committed = Arc::clone(&committed);
             tokio::spawn(async move {
                 let mut reads = 0;
-                while committed.load(Ordering::SeqCst) < 200 {
+                while committed.load(Ordering::SeqCst) < 200 || reads < 30 {
                     let before = committed.load(Ordering::SeqCst);
                     let shown = listed(&client).await["release_year"].as_i64().unwrap_or(0);
                     assert!(shown >= before, "shows {shown} after {before} was committed");

@@ -62,6 +62,37 @@ const ROWS: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/orders", Customer),
     ("GET", "/api/v1/orders/{id}", Customer),
     ("POST", "/api/v1/orders/{id}/cancel", Customer),
+    ("POST", "/api/v1/orders/{id}/payments", Customer),
+    ("POST", "/api/v1/orders/{id}/payments/{payment_id}/sync", Customer),
+    ("POST", "/api/v1/orders/{id}/payments/{payment_id}/capture", Staff),
+    ("POST", "/api/v1/orders/{id}/refunds", Staff),
+    ("POST", "/api/v1/orders/{id}/fulfilments", Staff),
+    ("POST", "/api/v1/orders/{id}/returns", Staff),
+    ("POST", "/api/v1/orders/{id}/close", Staff),
+    ("POST", "/api/v1/webhooks/stripe", Public),
+    // A guest needs the token of their basket instead of an account's.
+    ("POST", "/api/v1/baskets", Public),
+    ("POST", "/api/v1/baskets/merge", Customer),
+    ("GET", "/api/v1/baskets/{id}", Customer),
+    ("PUT", "/api/v1/baskets/{id}/lines", Customer),
+    ("POST", "/api/v1/baskets/{id}/extend", Customer),
+    ("PUT", "/api/v1/baskets/{id}/discount", Customer),
+    ("DELETE", "/api/v1/baskets/{id}/discount", Customer),
+    ("POST", "/api/v1/baskets/{id}/checkout", Customer),
+    ("GET", "/api/v1/discounts", Staff),
+    ("POST", "/api/v1/discounts", Staff),
+    ("GET", "/api/v1/discounts/{id}", Staff),
+    ("PATCH", "/api/v1/discounts/{id}", Staff),
+    ("DELETE", "/api/v1/discounts/{id}", Staff),
+    ("GET", "/api/v1/tax_rates", Public),
+    ("GET", "/api/v1/tax_rates/{class}/{country}", Public),
+    ("PUT", "/api/v1/tax_rates/{class}/{country}", Staff),
+    ("DELETE", "/api/v1/tax_rates/{class}/{country}", Staff),
+    ("GET", "/api/v1/addresses", Customer),
+    ("POST", "/api/v1/addresses", Customer),
+    ("GET", "/api/v1/addresses/{id}", Customer),
+    ("PUT", "/api/v1/addresses/{id}", Customer),
+    ("DELETE", "/api/v1/addresses/{id}", Customer),
     // The predecessors' requests.
     ("POST", "/auth/login/", Public),
     ("GET", "/products/list/", Public),
@@ -81,10 +112,21 @@ const ROWS: &[(&str, &str, Who)] = &[
     ("DELETE", "/ecommerce/delete_client/{id}", Staff),
     ("POST", "/ecommerce/create_request", Customer),
     ("GET", "/ecommerce/get_requests", Customer),
+    ("GET", "/api/v1/payment_methods", Customer),
+    ("POST", "/api/v1/payment_methods", Customer),
+    ("DELETE", "/api/v1/payment_methods/{id}", Customer),
 ];
 
 /// An id that nothing has: what is allowed finds nothing, and nothing is broken.
 const NOBODY: &str = "999999";
+
+/// The path to a thing that is not there.
+fn concrete(path: &str) -> String {
+    path.replace("{id}", NOBODY)
+        .replace("{payment_id}", NOBODY)
+        .replace("{class}", "nothing")
+        .replace("{country}", "AQ")
+}
 
 #[test]
 fn every_operation_has_a_row_and_every_row_an_operation() {
@@ -119,7 +161,7 @@ async fn call(shop: &TestShop, row: &(&str, &str, Who), role: Option<Role>, body
         None => shop.anonymous(),
         Some(role) => fresh(shop, role).await,
     };
-    let path = path.replace("{id}", NOBODY);
+    let path = concrete(path);
     let method: Method = method.parse().expect("a method");
     let answer = client.send(method, &path, body.then(|| json!({})), &[]).await;
     answer.status.as_u16()
@@ -175,7 +217,7 @@ on_both_engines! {
                 continue;
             }
             let body = (operation["requestBody"] != Value::Null).then(|| json!({}));
-            let path = row.1.replace("{id}", NOBODY);
+            let path = concrete(row.1);
             let method: Method = row.0.parse().expect("a method");
             let answer = stranger.send(method, &path, body, &[]).await;
             assert_eq!(answer.status, 401, "{} {}", row.0, row.1);

@@ -39,11 +39,11 @@ on_both_engines! {
             "id": id, "kind": "disc", "title": "We are Reactive", "artist": "Hohpe",
             "release_year": 2026, "style": "Indie", "label": "", "catalogue_number": "",
             "description": "", "attributes": {"colour": "red", "tracks": [1, 2]}, "enabled": true,
-            "release_at": null, "created_at": "2026-11-21T12:00:00Z",
+            "release_at": null, "tax_class": "standard", "created_at": "2026-11-21T12:00:00Z",
             "updated_at": "2026-11-21T12:00:00Z",
             "variants": [{
                 "id": variant_id, "sku": format!("R-{id}"), "title": "", "limit_per_order": null,
-                "limit_per_customer": null, "available": 0,
+                "limit_per_customer": null, "hold_seconds": null, "available": 0,
                 "price": {"amount_minor": 1000, "currency": "EUR", "amount": "10.00"},
             }],
         });
@@ -180,6 +180,52 @@ on_both_engines! {
             let problem =
                 staff.patch(&path, body.clone()).await.expect_problem(400, "invalid_body");
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
+        }
+    }
+
+    async fn products_have_a_tax_class_and_variants_a_time_to_be_held(shop: TestShop) {
+        let staff = shop.staff().await;
+        let made = add(&staff, json!({"title": "A book", "tax_class": "reduced", "variants": [
+            {"sku": "B-1", "hold_seconds": 900}, {"sku": "B-2"},
+        ]})).await;
+        assert_eq!(made["tax_class"], "reduced");
+        assert_eq!((&made["variants"][0]["hold_seconds"], &made["variants"][1]["hold_seconds"]),
+            (&json!(900), &Value::Null));
+        let path = format!("/api/v1/products/{}", id(&made));
+        assert_eq!(shop.anonymous().get(&path).await.expect(200), made);
+        let found = shop.anonymous().get("/api/v1/products?tax_class=reduced").await.expect(200);
+        assert_eq!(found["items"], json!([made]));
+
+        let changed = staff.patch(&path, json!({"tax_class": "books_0-a"})).await.expect(200);
+        assert_eq!(changed["tax_class"], "books_0-a");
+        let variant = format!("/api/v1/variants/{}", id(&made["variants"][0]));
+        for (body, hold) in [
+            (json!({"title": "x"}), json!(900)),
+            (json!({"hold_seconds": 1}), json!(1)),
+            (json!({"hold_seconds": 86_400}), json!(86_400)),
+            (json!({"hold_seconds": null}), Value::Null),
+        ] {
+            assert_eq!(staff.patch(&variant, body).await.expect(200)["hold_seconds"], hold);
+            assert_eq!(staff.get(&variant).await.expect(200)["hold_seconds"], hold);
+        }
+        for (path, body, pointer) in [
+            (&path, json!({"tax_class": null}), "/tax_class"),
+            (&path, json!({"tax_class": ""}), "/tax_class"),
+            (&path, json!({"tax_class": "Books"}), "/tax_class"),
+            (&path, json!({"tax_class": "x".repeat(65)}), "/tax_class"),
+            (&variant, json!({"hold_seconds": 0}), "/hold_seconds"),
+            (&variant, json!({"hold_seconds": 86_401}), "/hold_seconds"),
+        ] {
+            let problem = staff.patch(path, body.clone()).await.expect_problem(400, "invalid_body");
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
+        }
+        for (body, pointer) in [
+            (json!({"title": "A", "tax_class": "A"}), "/tax_class"),
+            (json!({"title": "A", "variants": [{"hold_seconds": 0}]}), "/variants/0/hold_seconds"),
+        ] {
+            let answer = staff.post("/api/v1/products", body).await;
+            let problem = answer.expect_problem(400, "invalid_body");
+            assert_eq!(problem["errors"][0]["pointer"], pointer);
         }
     }
 

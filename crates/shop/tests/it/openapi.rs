@@ -81,7 +81,8 @@ fn operations_describe_their_refusals() {
             assert_eq!(problem, "#/components/schemas/Problem", "{method} {path} {status}");
         }
         let successes = responses.keys().filter(|status| status.starts_with('2')).count();
-        assert_eq!(successes, 1, "{method} {path}");
+        // Two where a thing is made or found: 201 and 200.
+        assert!((1..=2).contains(&successes), "{method} {path}");
     }
 }
 

@@ -59,14 +59,21 @@ on_both_engines! {
         let expected = json!({
             "id": order_id, "number": format!("R{order_id:08}"), "account_id": ana.account_id,
             "status": "placed", "currency": "EUR", "total_minor": 3490, "total": "34.90",
-            "placed_at": "2026-11-21T12:00:00Z", "cancelled_at": null,
+            "tax_minor": 0, "net_minor": 3490, "discount_code": null, "discount_minor": 0,
+            "paid_minor": 0, "refunded_minor": 0, "email": null, "address": null,
+            "placed_at": "2026-11-21T12:00:00Z", "payment_due_at": "2026-11-22T12:00:00Z",
+            "paid_at": null, "cancelled_at": null, "cancel_reason": null,
             "lines": [
                 {"line_no": 1, "variant_id": two, "sku": "TWO", "title": "Two", "variant_title": "",
-                 "quantity": 3, "unit_price_minor": 500, "unit_price": "5.00", "total_minor": 1500},
+                 "quantity": 3, "fulfilled": 0, "returned": 0, "unit_price_minor": 500,
+                 "unit_price": "5.00", "total_minor": 1500, "discount_minor": 0, "tax_minor": 0,
+                 "tax_ppm": 0},
                 {"line_no": 2, "variant_id": one, "sku": "ONE", "title": "One", "variant_title": "",
-                 "quantity": 1, "unit_price_minor": 1990, "unit_price": "19.90",
-                 "total_minor": 1990},
+                 "quantity": 1, "fulfilled": 0, "returned": 0, "unit_price_minor": 1990,
+                 "unit_price": "19.90", "total_minor": 1990, "discount_minor": 0, "tax_minor": 0,
+                 "tax_ppm": 0},
             ],
+            "payments": [], "refunds": [], "fulfilments": [],
         });
         assert_eq!(placed, expected);
         assert_eq!(ana.get(&format!("{ORDERS}/{order_id}")).await.expect(200), expected);

@@ -2,7 +2,7 @@
 
 mod ids;
 mod schema;
-mod transactions;
+pub mod transactions;
 mod values;
 
 use runout_store::{Db, migrate};

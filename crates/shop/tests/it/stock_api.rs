@@ -70,10 +70,10 @@ on_both_engines! {
         assert_eq!(ledger["items"], json!([
             {"level_id": level["id"], "number": 2, "variant_id": variant, "location_id": MAIN,
              "at": "2026-11-21T12:00:00Z", "cause": "receipt", "on_hand_delta": 2,
-             "reserved_delta": 0, "order_id": null, "actor_id": staff.account_id, "reason": null},
+             "reserved_delta": 0, "order_id": null, "basket_id": null, "actor_id": staff.account_id, "reason": null},
             {"level_id": level["id"], "number": 1, "variant_id": variant, "location_id": MAIN,
              "at": "2026-11-21T12:00:00Z", "cause": "receipt", "on_hand_delta": 5,
-             "reserved_delta": 0, "order_id": null, "actor_id": staff.account_id,
+             "reserved_delta": 0, "order_id": null, "basket_id": null, "actor_id": staff.account_id,
              "reason": "delivery 7"},
         ]));
         shop.verify().await;

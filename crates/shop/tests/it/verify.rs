@@ -1,8 +1,8 @@
 //! `runout verify`: clean after a busy history, and every single damage is found and named.
 
 use futures::future::join_all;
-use runout_core::ids::{AccountId, LocationId, OrderId, VariantId};
-use runout_core::stock::{Adjust, Asked, By, Change, Command, Transfer};
+use runout_core::ids::{AccountId, BasketId, LocationId, OrderId, VariantId};
+use runout_core::stock::{Adjust, Asked, By, Change, Command, Holder, SetLine, Transfer};
 use runout_shop::verify::{Report, verify};
 use runout_store::Engine;
 
@@ -27,7 +27,7 @@ const LOCATIONS: i64 = 3;
 fn command(dice: &mut Dice, orders: &[OrderId]) -> Asked {
     let variant = dice.roll(VARIANTS);
     let (account, actor) = (dice.roll(ACCOUNTS), AccountId(1));
-    let asked = match dice.roll(10) {
+    let asked = match dice.roll(12) {
         1..=5 => {
             let other = variant % VARIANTS + 1;
             let lines = [(variant, dice.roll(3)), (other, dice.roll(3))];
@@ -53,6 +53,13 @@ fn command(dice: &mut Dice, orders: &[OrderId]) -> Asked {
             let reason = "count".to_owned();
             let adjust = Adjust { variant, location, change, actor, reason };
             Asked { command: Command::Adjust(adjust), key: None }
+        }
+        9 | 10 => {
+            // Account n opens basket n.
+            let (basket, by) = (BasketId(account), Holder::Account(AccountId(account)));
+            let (variant, quantity) = (VariantId(variant), dice.roll(4) - 1);
+            let line = SetLine { basket, by, variant, quantity };
+            Asked { command: Command::SetLine(line), key: None }
         }
         _ => receive(variant, dice.roll(LOCATIONS), dice.roll(12)),
     };
@@ -83,6 +90,10 @@ on_both_engines! {
             )
             .await
             .expect("locations and a limit");
+        for account in 1..=ACCOUNTS {
+            basket(&shop, account).await;
+        }
+        shop.app.db.script(DISCOUNT).await.expect("a discount");
         let other = shop.second_node().await;
         let mut dice = Dice(42);
         let mut orders: Vec<OrderId> = Vec::new();
@@ -138,11 +149,29 @@ fn failures(report: &Report) -> Vec<String> {
     report.to_string().lines().filter(|l| l.starts_with("FAIL")).map(str::to_owned).collect()
 }
 
+/// A code that nobody has used.
+const DISCOUNT: &str = "insert into discount
+    (id, code, code_key, percent_bp, active, created_at, updated_at)
+    select 1, 'TEN', 'TEN', 1000, true, created_at, created_at from account where id = 1;
+    update id_sequence set next = 2 where name = 'discount'";
+
+/// The open basket of an account, under the account's number.
+async fn basket(shop: &TestShop, account: i64) {
+    let sql = format!(
+        "insert into basket (id, account_id, currency, status, created_at, touched_at)
+            select {account}, {account}, 'EUR', 'open', created_at, created_at
+            from account where id = {account};
+        update id_sequence set next = 1000 where name = 'basket'"
+    );
+    shop.app.db.script(&sql).await.expect("a basket");
+}
+
 /// Level 1 (variant 1): 10 units, 2 of them promised to order 1; 3 went to order 2 and came back.
 /// Level 2 (variant 2): 10 units, 1 of them promised to order 1. Account 2 placed order 2 under the
-/// key `buy`, account 1 cancelled it under the key `undo`.
+/// key `buy`, account 1 cancelled it under the key `undo`. Level 3 (variant 3): 10 units, 4 of them
+/// held by basket 1.
 async fn small_history(shop: &TestShop) {
-    stage(&shop.app.db, 2, 3).await;
+    stage(&shop.app.db, 2, 4).await;
     for variant in [1, 2] {
         ask(&shop.app, receive(variant, MAIN.0, 10)).await;
     }
@@ -152,6 +181,12 @@ async fn small_history(shop: &TestShop) {
     assert_eq!(placed(&second), Some(OrderId(2)));
     let undo = cancel(OrderId(2), By::Staff(AccountId(1)));
     ask(&shop.app, keyed(undo, 1, "undo", 2)).await;
+    basket(shop, 1).await;
+    shop.app.db.script(DISCOUNT).await.expect("a discount");
+    ask(&shop.app, receive(3, MAIN.0, 10)).await;
+    let (by, variant) = (Holder::Account(AccountId(1)), VariantId(3));
+    let line = SetLine { basket: BasketId(1), by, variant, quantity: 4 };
+    ask(&shop.app, Asked { command: Command::SetLine(line), key: None }).await;
 }
 
 /// SQL that breaks the database, SQL that mends it, and what must be found: check and difference.
@@ -165,6 +200,7 @@ fn damages(engine: Engine) -> Vec<Damage> {
     let mut damages = damaged_stock(engine);
     damages.extend(damaged_references());
     damages.extend(damaged_orders(engine));
+    damages.extend(damaged_baskets(engine));
     damages.extend(damaged_rest());
     damages
 }
@@ -233,7 +269,10 @@ fn damaged_stock(engine: Engine) -> Vec<Damage> {
             update stock_movement set reserved_delta = 1 where level_id = 1 and number = 1",
             "update stock_level set reserved = 2 where id = 1;
             update stock_movement set reserved_delta = 0 where level_id = 1 and number = 1",
-            &[("reserved stock is that of standing orders", "level 1: reserved 3, orders hold 2")],
+            &[(
+                "reserved stock is that of orders and baskets",
+                "level 1: reserved 3, orders and baskets hold 2",
+            )],
         ),
     ]
 }
@@ -259,7 +298,7 @@ fn damaged_references() -> Vec<Damage> {
         damage(
             "update orders set account_id = 77 where id = 1",
             "update orders set account_id = 1 where id = 1",
-            &[("orders refer to accounts", "order 1: no account 77")],
+            &[("orders refer to accounts and baskets", "order 1: no account 77")],
         ),
         damage(
             "update order_line set variant_id = 99 where order_id = 1 and line_no = 2",
@@ -270,19 +309,24 @@ fn damaged_references() -> Vec<Damage> {
             ],
         ),
         damage(
-            "update stock_level set variant_id = 3 where id = 2",
+            "update stock_level set variant_id = 4 where id = 2",
             "update stock_level set variant_id = 2 where id = 2",
-            &[(allocations, "allocation of line 2 of order 1: level 2 is of variant 3, not 2")],
+            &[(allocations, "allocation of line 2 of order 1: level 2 is of variant 4, not 2")],
         ),
     ]
 }
+
+const TOTAL: &str = "order 1: total 3001, lines add up to 3000; tax 0, lines say 0; discount 0, \
+    lines say 0";
 
 fn damaged_orders(engine: Engine) -> Vec<Damage> {
     let time = match engine {
         Engine::Sqlite => "1",
         Engine::Postgres => "'2026-01-01T00:00:00Z'",
     };
-    let (taken, given) = ("orders take each allocation once", "cancelled orders give back once");
+    let stock = "orders' stock is what their movements say";
+    let left = "0 left, movements say 0; at most 0 came back, movements say 0";
+    let told = |text: &str| -> &'static str { format!("{text}; {left}").leak() };
     vec![
         damage(
             &format!(
@@ -297,7 +341,7 @@ fn damaged_orders(engine: Engine) -> Vec<Damage> {
         damage(
             "update orders set total_minor = 3001 where id = 1",
             "update orders set total_minor = 3000 where id = 1",
-            &[("totals equal their lines", "order 1: total 3001, lines add up to 3000")],
+            &[("totals equal their lines", TOTAL)],
         ),
         damage(
             "update order_line set quantity = 3 where order_id = 1 and line_no = 1;
@@ -312,8 +356,8 @@ fn damaged_orders(engine: Engine) -> Vec<Damage> {
             "2",
             "1",
             &[
-                (taken, "order 1 at level 1: allocated 2, 0 movements took 0"),
-                (taken, "order 2 at level 1: allocated 3, 2 movements took 5"),
+                (stock, told("order 1 at level 1: holds 2, movements say 0")),
+                (stock, told("order 2 at level 1: holds 0, movements say 2")),
             ],
         ),
         movement(
@@ -322,8 +366,8 @@ fn damaged_orders(engine: Engine) -> Vec<Damage> {
             "1",
             "2",
             &[
-                (given, "order 1 at level 1: to give back 0, 1 movements gave 3"),
-                (given, "order 2 at level 1: to give back 3, 0 movements gave 0"),
+                (stock, told("order 1 at level 1: holds 2, movements say -1")),
+                (stock, told("order 2 at level 1: holds 0, movements say 3")),
             ],
         ),
         damage(
@@ -345,20 +389,75 @@ fn damaged_orders(engine: Engine) -> Vec<Damage> {
     ]
 }
 
+fn damaged_baskets(engine: Engine) -> Vec<Damage> {
+    let lines = "lines of open baskets hold all or nothing";
+    let time = match engine {
+        Engine::Sqlite => "1",
+        Engine::Postgres => "'2026-01-01T00:00:00Z'",
+    };
+    vec![
+        damage(
+            "update stock_movement set basket_id = 2 where cause = 'hold'",
+            "update stock_movement set basket_id = 1 where cause = 'hold'",
+            &[
+                (
+                    "holds are what their movements say",
+                    "basket 1 at level 3: holds 4, movements say 0",
+                ),
+                (
+                    "holds are what their movements say",
+                    "basket 2 at level 3: holds 0, movements say 4",
+                ),
+            ],
+        ),
+        damage(
+            "update basket_line set quantity = 5 where basket_id = 1",
+            "update basket_line set quantity = 4 where basket_id = 1",
+            &[(lines, "basket 1 (open), variant 3: wants 5, holds 4")],
+        ),
+        damage(
+            "update basket set status = 'merged' where id = 1",
+            "update basket set status = 'open' where id = 1",
+            &[(lines, "basket 1 (merged), variant 3: wants 4, holds 4")],
+        ),
+        damage(
+            "update orders set paid_minor = 5 where id = 1",
+            "update orders set paid_minor = 0 where id = 1",
+            &[(
+                "money is what payments and refunds say",
+                "order 1: paid 5, payments say 0; refunded 0, refunds say 0",
+            )],
+        ),
+        damage(
+            &format!(
+                "insert into refund (id, order_id, payment_id, amount_minor, status, reason,
+                    created_at, updated_at)
+                values (1, 2, 1, 7, 'pending', 'requested', {time}, {time});
+                update id_sequence set next = 2 where name = 'refund'"
+            ),
+            "delete from refund; update id_sequence set next = 1 where name = 'refund'",
+            &[(
+                "money is what payments and refunds say",
+                "order 2: paid 0, payments say 0; refunded 0, refunds say 7",
+            )],
+        ),
+        damage(
+            "update discount set uses = 3",
+            "update discount set uses = 0",
+            &[("discounts count their uses", "discount 1: 3 uses, orders say 0")],
+        ),
+    ]
+}
+
 fn damaged_rest() -> Vec<Damage> {
-    let keys = "keys lead to the account's own outcome";
+    let keys = "keys lead to their owner's own outcome";
     let key = |column: &str, wrong: i64, right: i64, found| {
         let set = |value| format!("update idempotency set {column} = {value} where key = 'buy'");
         damage(&set(wrong), &set(right), &[(keys, found)])
     };
     vec![
-        key("account_id", 1, 2, "key buy of account 1: order 2 is of account 2"),
-        key("order_id", 99, 2, "key buy of account 2: no order 99"),
-        damage(
-            "update idempotency set order_id = 1 where key = 'undo'",
-            "update idempotency set order_id = 2 where key = 'undo'",
-            &[(keys, "key undo of account 1: order 1 was not cancelled")],
-        ),
+        key("account_id", 1, 2, "key buy of owner 1: order 2 is of account 2"),
+        key("order_id", 99, 2, "key buy of owner 2: no order 99"),
         damage(
             "update variant set is_default = false where id = 3",
             "update variant set is_default = true where id = 3",

@@ -15,6 +15,11 @@ use super::wrk::{self, Load, Run};
 /// How long a server may take to listen.
 const START_MAX: Duration = Duration::from_secs(20);
 
+const HOLDS: &str = "holds, one hot record (each request puts one more unit into a guest's \
+    basket) / durable orders of it";
+const CHECKOUTS: &str = "full checkouts, one hot record (make a basket, put one in, check out: \
+    three requests count as one, times are of one request) / durable orders of it";
+
 #[derive(Args)]
 pub struct Options {
     /// Rounds of every measurement; the median counts.
@@ -80,12 +85,16 @@ async fn engine(
     let empty = url("bench_empty");
     let db = open(&empty).await?;
     seed::shop(&db).await?;
-    let loads = [Load::NoopPost, Load::HotOrders, Load::SpreadOrders];
-    let [noop, hot, spread] = bench.medians(&empty, loads)?;
+    seed::baskets(&db, options.rounds + 1).await?;
+    let loads = [Load::NoopPost, Load::HotOrders, Load::SpreadOrders, Load::Holds, Load::Checkouts];
+    let [noop, hot, spread, holds, checkouts] = bench.medians(&empty, loads)?;
     lines.push(bench.line("authenticated no-op POST", noop, None));
-    lines.push(bench.line("durable orders, one hot record / no-op", hot, Some((noop, asked))));
-    lines.push(bench.line("durable orders, 1,000 records / no-op", spread, Some((noop, asked))));
-    lines.push(bench.line("one hot record / 1,000 records", hot, Some((spread, 0.9))));
+    let to_noop = Some((noop, Some(asked)));
+    lines.push(bench.line("durable orders, one hot record / no-op", hot, to_noop));
+    lines.push(bench.line("durable orders, 1,000 records / no-op", spread, to_noop));
+    lines.push(bench.line("one hot record / 1,000 records", hot, Some((spread, Some(0.9)))));
+    lines.push(bench.line(HOLDS, holds, Some((hot, Some(0.8)))));
+    lines.push(bench.line(CHECKOUTS, checkouts, Some((hot, None))));
     if db.engine() == Engine::Postgres {
         let classic = pgbench(options, folder, &empty)?;
         lines.push(Line {
@@ -102,7 +111,7 @@ async fn engine(
     seed::orders(&db, options.orders).await?;
     let [sized] = bench.medians(&full, [Load::HotOrders])?;
     let what = format!("with {} orders in the database / empty", options.orders);
-    lines.push(bench.line(&what, sized, Some((hot, 0.8))));
+    lines.push(bench.line(&what, sized, Some((hot, Some(0.8)))));
     let stocked = url("bench_products");
     let db = open(&stocked).await?;
     seed::shop(&db).await?;
@@ -110,7 +119,7 @@ async fn engine(
     let [noop_get, list] = bench.medians(&stocked, [Load::NoopGet, Load::Products])?;
     lines.push(bench.line("no-op GET", noop_get, None));
     let what = format!("20 of {} products by artist and year / no-op GET", options.products);
-    lines.push(bench.line(&what, list, Some((noop_get, 0.3))));
+    lines.push(bench.line(&what, list, Some((noop_get, Some(0.3)))));
     Ok(())
 }
 
@@ -125,12 +134,13 @@ impl Bench<'_> {
     fn medians<const N: usize>(&self, url: &str, loads: [Load; N]) -> Result<[Run; N]> {
         let server = Server::start(self.folder, url)?;
         for load in loads {
-            wrk::run(self.folder, server.port, load, 1)?;
+            wrk::run(self.folder, server.port, load, 0, 1)?;
         }
         let mut runs: [Vec<Run>; N] = std::array::from_fn(|_| Vec::new());
-        for _ in 0..self.options.rounds {
+        for turn in 1..=self.options.rounds {
             for (load, runs) in loads.iter().zip(&mut runs) {
-                let run = wrk::run(self.folder, server.port, *load, self.options.seconds)?;
+                let seconds = self.options.seconds;
+                let run = wrk::run(self.folder, server.port, *load, turn, seconds)?;
                 eprintln!(
                     "{}: {load:?} {:.0}/s, p99 {:.2} ms",
                     self.name, run.per_second, run.p99_ms
@@ -144,7 +154,7 @@ impl Bench<'_> {
         }))
     }
 
-    fn line(&self, what: &str, run: Run, against: Option<(Run, f64)>) -> Line {
+    fn line(&self, what: &str, run: Run, against: Option<(Run, Option<f64>)>) -> Line {
         Line {
             what: format!("{}: {what}", self.name),
             measured: format!(
@@ -152,7 +162,7 @@ impl Bench<'_> {
                 run.per_second, run.p50_ms, run.p99_ms
             ),
             ratio: against.map(|(other, _)| run.per_second / other.per_second),
-            asked: against.map(|(_, asked)| asked),
+            asked: against.and_then(|(_, asked)| asked),
         }
     }
 }

@@ -11,9 +11,20 @@ pub const VARIANTS: i64 = 1_000;
 /// Units of each: more than any run can sell.
 const UNITS: i64 = 900_000_000;
 
+/// Empty baskets of guests that one run of holds fills.
+pub const BASKETS: i64 = 4_000;
+
 /// The token of account `n`.
 pub fn token(n: i64) -> String {
     format!("rt_bench{n:036}")
+}
+
+/// What the token of the guest's basket `n` begins with; `n` follows, in [`BASKET_DIGITS`] digits.
+pub const BASKET_TOKEN: &str = "rb_bench";
+pub const BASKET_DIGITS: usize = 36;
+
+fn basket_token(n: i64) -> String {
+    format!("{BASKET_TOKEN}{n:0BASKET_DIGITS$}")
 }
 
 /// Accounts, tokens, products with prices and stock.
@@ -52,6 +63,24 @@ pub async fn shop(db: &Db) -> Result<()> {
         update id_sequence set next = {next} where name in
             ('account', 'token', 'product', 'variant', 'price', 'stock_level');",
         next = VARIANTS + 1,
+    ))
+    .await?;
+    Ok(())
+}
+
+/// Guests' empty baskets for so many runs of holds, numbered from 1.
+pub async fn baskets(db: &Db, runs: usize) -> Result<()> {
+    let engine = db.engine();
+    let then = time(engine, "2026-01-01T00:00:00Z", 1_767_225_600_000_000);
+    let count = BASKETS * i64::try_from(runs)?;
+    let baskets = rows(count, |n| {
+        let hash: [u8; 32] = Sha256::digest(basket_token(n).as_bytes()).into();
+        format!("({n},{},'EUR','open',{then},{then})", bytes(engine, &hash))
+    });
+    db.script(&format!(
+        "insert into basket (id, token_hash, currency, status, created_at, touched_at)
+            values {baskets};
+        update id_sequence set next = {count} + 1 where name = 'basket';"
     ))
     .await?;
     Ok(())
@@ -112,7 +141,7 @@ pub async fn orders(db: &Db, count: i64) -> Result<()> {
                 select n, 1, {variant}, 1 from {numbers};
             insert into stock_movement (level_id, number, at, cause, on_hand_delta,
                     reserved_delta, order_id, actor_id)
-                select {variant}, 2 + n / {VARIANTS}, {at}, 'order', 0, 1, n, n % {ACCOUNTS} + 1
+                select {variant}, 2 + (n - 1) / {VARIANTS}, {at}, 'order', 0, 1, n, n % {ACCOUNTS} + 1
                 from {numbers};
             insert into outbox (id, at, topic, entity, entity_id, payload)
                 select n, {at}, 'order.placed', 'order', n, {payload} from {numbers};"
@@ -160,5 +189,25 @@ fn bytes(engine: Engine, bytes: &[u8]) -> String {
     match engine {
         Engine::Sqlite => format!("x'{hex}'"),
         Engine::Postgres => format!("'\\x{hex}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the benchmarks run on is a sound shop.
+    #[tokio::test]
+    async fn seeds_are_sound() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}", folder.path().join("seed.db").display());
+        let db = Db::open(&url.parse().expect("a database's address")).expect("opens");
+        runout_store::migrate(&db).await.expect("migrates");
+        shop(&db).await.expect("seeded");
+        baskets(&db, 2).await.expect("seeded");
+        catalogue(&db, 2_000).await.expect("seeded");
+        orders(&db, 3_000).await.expect("seeded");
+        let report = runout_shop::verify::verify(&db).await.expect("the checks run");
+        assert!(report.is_clean(), "{report}");
     }
 }

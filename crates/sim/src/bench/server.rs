@@ -20,6 +20,11 @@ use runout_store::{DatabaseUrl, Db};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+/// Longer than all loads of an engine take together.
+const HOLD_SECONDS: NonZeroU32 = NonZeroU32::new(7_200).expect("not 0");
+/// Beyond it, so that each activity extends, as it does in a shop.
+const HOLD_LIFE_SECONDS: NonZeroU32 = NonZeroU32::new(43_200).expect("not 0");
+
 /// Routes that parse, authenticate and answer like an order or a list, and do nothing else.
 pub fn noop_routes() -> axum::Router<App> {
     axum::Router::new().route("/bench/noop", get(noop_get).post(noop_post))
@@ -40,12 +45,15 @@ async fn noop_post(
 /// Serves until it is killed; writes the port that it listens on into the file.
 ///
 /// Everything is as in `runout serve`, the rate limit included; only its numbers are raised, since
-/// all requests come from one place.
+/// all requests come from one place. Holds last longer: what one load has put into baskets must not
+/// lapse in the midst of another.
 pub async fn serve(database_url: &str, port_file: &Path) -> Result<()> {
     let url: DatabaseUrl = database_url.parse().map_err(|error| anyhow!("{error}"))?;
     let mut config = Config::default();
     config.rate_limit.per_second = NonZeroU32::MAX;
     config.rate_limit.burst = NonZeroU32::MAX;
+    config.stock.hold_seconds = HOLD_SECONDS;
+    config.stock.hold_life_seconds = HOLD_LIFE_SECONDS;
     let app = App::new(Db::open(&url)?, Clock::system(), &config);
     let routes = noop_routes().with_state(app.clone()).merge(bare_router(app));
     let router = wrap(routes, &Layers::new(&config));

@@ -5,15 +5,18 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::seed::{ACCOUNTS, VARIANTS, token};
+use super::seed::{ACCOUNTS, BASKET_DIGITS, BASKET_TOKEN, BASKETS, VARIANTS, token};
 
 /// Connections that wrk keeps open; the writer's batches cannot be larger.
 const CONNECTIONS: u32 = 256;
+const THREADS: u32 = 2;
 
 /// What one run measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
+    /// Of what the load counts.
     pub per_second: f64,
+    /// Of one request.
     pub p50_ms: f64,
     pub p99_ms: f64,
 }
@@ -29,6 +32,10 @@ pub enum Load {
     HotOrders,
     /// Orders of one unit, each of another of a thousand variants.
     SpreadOrders,
+    /// Guests who each put one more unit of the first variant into a basket that is there.
+    Holds,
+    /// Guests who make a basket, put one unit of the first variant into it, and check out.
+    Checkouts,
     /// Pages of 20 products by artist and year.
     Products,
 }
@@ -38,12 +45,35 @@ impl Load {
         match self {
             Load::NoopPost | Load::NoopGet => "/bench/noop",
             Load::HotOrders | Load::SpreadOrders => "/api/v1/orders",
+            Load::Holds | Load::Checkouts => "/api/v1/baskets",
             Load::Products => "/api/v1/products",
         }
     }
 
-    /// A script that makes every request beforehand, so that wrk itself costs the same for all.
-    fn script(self) -> String {
+    /// Requests that make one of what is counted.
+    fn requests(self) -> f64 {
+        if self == Load::Checkouts { 3.0 } else { 1.0 }
+    }
+
+    /// The script of the run `turn`, which begins with 0. It makes its requests beforehand, as far
+    /// as it can, so that wrk itself costs the same for all; checkouts are made of answers.
+    fn script(self, turn: usize) -> String {
+        match self {
+            Load::Holds => {
+                let first = turn as i64 * BASKETS + 1;
+                format!(
+                    "first, baskets, threads = {first}, {BASKETS}, {THREADS}\n\
+                    token_prefix, token_digits = '{BASKET_TOKEN}', {BASKET_DIGITS}\n{}",
+                    include_str!("lua/holds.lua")
+                )
+            }
+            Load::Checkouts => include_str!("lua/checkouts.lua").to_owned(),
+            _ => self.repeating(),
+        }
+    }
+
+    /// A script that sends a list of requests over and over.
+    fn repeating(self) -> String {
         let path = self.path();
         let order =
             |variant: i64| format!(r#"{{"lines":[{{"variant_id":{variant},"quantity":1}}]}}"#);
@@ -67,6 +97,7 @@ impl Load {
                     get(format!("{path}?artist=Artist%20{artist}&release_year={year}&limit=20"))
                 })
                 .collect(),
+            Load::Holds | Load::Checkouts => unreachable!("no request of theirs can be repeated"),
         };
         format!(
             "requests = {{}}\nfunction init()\n{}\nmath.randomseed(os.time())\n\
@@ -77,15 +108,16 @@ impl Load {
     }
 }
 
-/// Loads the server for so many seconds.
+/// Loads the server for so many seconds, for the `turn`th time.
 ///
 /// # Errors
 /// When wrk cannot be run, or any answer was not a success.
-pub fn run(folder: &Path, port: u16, load: Load, seconds: u32) -> Result<Run> {
+pub fn run(folder: &Path, port: u16, load: Load, turn: usize, seconds: u32) -> Result<Run> {
     let script: PathBuf = folder.join(format!("{load:?}.lua"));
-    std::fs::write(&script, load.script())?;
+    std::fs::write(&script, load.script(turn))?;
     let output = Command::new("wrk")
-        .args(["-t2", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s"), "--latency", "-s"])
+        .args([&format!("-t{THREADS}"), &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s")])
+        .args(["--latency", "-s"])
         .arg(&script)
         .arg(format!("http://127.0.0.1:{port}{}", load.path()))
         .output()
@@ -102,7 +134,7 @@ pub fn run(folder: &Path, port: u16, load: Load, seconds: u32) -> Result<Run> {
             .with_context(|| format!("wrk printed no {name}:\n{text}"))
     };
     Ok(Run {
-        per_second: field("Requests/sec:")?.parse()?,
+        per_second: field("Requests/sec:")?.parse::<f64>()? / load.requests(),
         p50_ms: milliseconds(&field("50%")?)?,
         p99_ms: milliseconds(&field("99%")?)?,
     })

@@ -102,8 +102,8 @@ create table hold (
     expires_at timestamptz not null,
     primary key (basket_id, variant_id, level_id)
 );
-create index hold_variant on hold (variant_id, expires_at);
-create index hold_expires on hold (expires_at);
+-- Lapsed holds are few: they are swept. So one index finds them all, and those of a variant.
+create index hold_expires on hold (expires_at, variant_id);
 
 create table payment (
     id bigint primary key,
@@ -122,7 +122,8 @@ create table payment (
     updated_at timestamptz not null
 );
 create index payment_order on payment (order_id, id);
-create index payment_open on payment (updated_at, id) where status in ('pending', 'authorised');
+create index payment_open on payment (updated_at, id)
+    where status in ('pending', 'authorised', 'failed');
 
 create table refund (
     id bigint primary key,
@@ -136,10 +137,12 @@ create table refund (
     provider_id text,
     actor_id bigint,
     created_at timestamptz not null,
+    -- When something was last heard of it.
+    updated_at timestamptz not null,
     done_at timestamptz
 );
 create index refund_order on refund (order_id, id);
-create index refund_pending on refund (created_at, id) where status = 'pending';
+create index refund_pending on refund (updated_at, id) where status = 'pending';
 
 create table fulfilment (
     id bigint primary key,

@@ -132,8 +132,8 @@ create table hold (
     expires_at integer not null,
     primary key (basket_id, variant_id, level_id)
 ) strict, without rowid;
-create index hold_variant on hold (variant_id, expires_at);
-create index hold_expires on hold (expires_at);
+-- Lapsed holds are few: they are swept. So one index finds them all, and those of a variant.
+create index hold_expires on hold (expires_at, variant_id);
 
 create table payment (
     id integer primary key,
@@ -152,7 +152,8 @@ create table payment (
     updated_at integer not null
 ) strict;
 create index payment_order on payment (order_id, id);
-create index payment_open on payment (updated_at, id) where status in ('pending', 'authorised');
+create index payment_open on payment (updated_at, id)
+    where status in ('pending', 'authorised', 'failed');
 
 create table refund (
     id integer primary key,
@@ -166,10 +167,12 @@ create table refund (
     provider_id text,
     actor_id integer,
     created_at integer not null,
+    -- When something was last heard of it.
+    updated_at integer not null,
     done_at integer
 ) strict;
 create index refund_order on refund (order_id, id);
-create index refund_pending on refund (created_at, id) where status = 'pending';
+create index refund_pending on refund (updated_at, id) where status = 'pending';
 
 create table fulfilment (
     id integer primary key,

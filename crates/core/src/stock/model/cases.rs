@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, ToSpan};
 
-use super::told;
+use super::{known_order, told};
 use crate::ids::{AccountId, LevelId, LocationId, OrderId, VariantId};
 use crate::money::AMOUNT_MINOR_MAX;
+use crate::order::Status;
 use crate::stock::{
-    Adjust, Allocation, Asked, By, Cancel, Change, Command, Key, KnownKey, KnownOrder, LINES_MAX,
-    Level, LineRequest, ON_HAND_MAX, Offer, OrderStatus, QUANTITY_MAX, Receive, Remembered, Sell,
-    Snapshot, Transfer, decide_all,
+    Adjust, Allocation, Asked, By, Cancel, Change, Command, Customer, Key, KnownKey, LINES_MAX,
+    Level, LineRequest, ON_HAND_MAX, Offer, QUANTITY_MAX, Receive, Remembered, Sell, Snapshot,
+    Transfer, decide_all,
 };
 
 const ACTIVE: i64 = 1;
@@ -58,6 +59,8 @@ fn offer(variant: i64) -> (VariantId, Offer) {
             BOTH_LIMITS => Some(1),
             _ => None,
         },
+        hold_s: None,
+        tax_class: Arc::from("standard"),
         prices: vec![(currency.parse().expect("a currency"), minor)],
     };
     (VariantId(variant), offer)
@@ -83,24 +86,19 @@ fn place(location: i64) -> (LocationId, (i64, bool)) {
 /// `PLAIN`: 3 of 5 free at location 1, 2 at location 2 (sold first), 50 at the inactive location 3.
 /// Order 1 holds 2 of level 1; order 2 was cancelled. Everything else with stock has 10 units.
 fn snapshot() -> Snapshot {
-    let known = |account, status, quantity| KnownOrder {
-        account: AccountId(account),
-        status,
-        allocations: vec![Allocation {
-            line_no: 1,
-            level: LevelId(1),
-            variant: VariantId(PLAIN),
-            quantity,
-        }],
+    let known = |account, status, quantity| {
+        let (level, variant) = (LevelId(1), VariantId(PLAIN));
+        let part = Allocation { line_no: 1, level, variant, quantity, shipped: 0, returned: 0 };
+        known_order(AccountId(account), status, vec![part])
     };
     let mut snapshot = Snapshot {
         offers: (PLAIN..=NO_STOCK).map(offer).collect(),
         accounts: [(AccountId(ACTIVE), true), (AccountId(INACTIVE), false)].into(),
         locations: (1..=EMPTY).map(place).collect(),
-        bought: [((AccountId(ACTIVE), VariantId(THREE_A_CUSTOMER)), 2)].into(),
+        bought: [((Customer::Account(AccountId(ACTIVE)), VariantId(THREE_A_CUSTOMER)), 2)].into(),
         orders: [
-            (OrderId(1), known(ACTIVE, OrderStatus::Placed, 2)),
-            (OrderId(2), known(ACTIVE, OrderStatus::Cancelled, 1)),
+            (OrderId(1), known(ACTIVE, Status::Placed, 2)),
+            (OrderId(2), known(ACTIVE, Status::Cancelled, 1)),
         ]
         .into(),
         ..Snapshot::default()
@@ -129,6 +127,7 @@ fn sell(account: i64, lines: &[(i64, i64)]) -> Asked {
         account: AccountId(account),
         lines: lines.iter().map(line).collect(),
         currency: "EUR".parse().expect("a currency"),
+        pay_within_s: None,
     }))
 }
 
@@ -168,8 +167,11 @@ fn transfer(variant: i64, from: i64, to: i64, quantity: i64) -> Asked {
 }
 
 fn keyed(asked: Asked, account: i64, fingerprint: u8) -> Asked {
-    let key =
-        Key { account: AccountId(account), key: "k".to_owned(), fingerprint: [fingerprint; 32] };
+    let key = Key {
+        owner: AccountId(account).into(),
+        key: "k".to_owned(),
+        fingerprint: [fingerprint; 32],
+    };
     Asked { key: Some(key), ..asked }
 }
 
@@ -185,7 +187,7 @@ fn check(cases: &[(Asked, &str)]) {
             assert_eq!(before, after, "{asked:?}");
             let (difference, _) = snapshot.into_difference();
             assert_eq!(difference.movements.len(), 0, "{asked:?}");
-            assert_eq!(difference.placed.len() + difference.cancelled.len(), 0, "{asked:?}");
+            assert_eq!(difference.placed.len() + difference.orders.len(), 0, "{asked:?}");
         }
     }
 }
@@ -379,7 +381,7 @@ fn each_command_sees_what_the_one_before_has_left() {
 fn a_key_is_remembered_when_its_command_was_done() {
     let mut known = snapshot();
     let mut know = |account, fingerprint, remembered| {
-        let key = (AccountId(account), "k".to_owned());
+        let key = (AccountId(account).into(), "k".to_owned());
         known.keys.insert(key, KnownKey { fingerprint: [fingerprint; 32], remembered });
     };
     know(4, 1, Remembered::Order(OrderId(33)));

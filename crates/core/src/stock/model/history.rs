@@ -66,7 +66,7 @@ fn sell() -> impl Strategy<Value = Command> {
     .prop_flat_map(move |count| prop::collection::vec(line.clone(), count));
     (account(), lines).prop_map(|(account, lines)| {
         let currency = "EUR".parse().expect("a currency");
-        Command::Sell(Sell { account: AccountId(account), lines, currency })
+        Command::Sell(Sell { account: AccountId(account), lines, currency, pay_within_s: None })
     })
 }
 
@@ -207,12 +207,13 @@ fn keyed(command: Command, key: Option<u8>) -> Asked {
         Command::Cancel(Cancel { by: By::Owner(account) | By::Staff(account), .. }) => *account,
         _ => AccountId(1),
     };
+    let owner = account.into();
     let mut fingerprint = [0_u8; 32];
     for (at, byte) in format!("{command:?}").bytes().enumerate() {
         let cell = &mut fingerprint[at % 32];
         *cell = cell.wrapping_mul(31).wrapping_add(byte);
     }
-    let key = key.map(|key| Key { account, key: format!("key {key}"), fingerprint });
+    let key = key.map(|key| Key { owner, key: format!("key {key}"), fingerprint });
     Asked { command, key }
 }
 

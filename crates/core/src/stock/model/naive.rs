@@ -54,7 +54,7 @@ impl Naive {
 
     /// Does the command and tells its outcome, in the words of [`super::told`].
     pub(super) fn ask(&mut self, asked: &Asked) -> String {
-        let key = asked.key.as_ref().map(|key| ((key.account.0, key.key.clone()), key.fingerprint));
+        let key = asked.key.as_ref().map(|key| ((key.owner.0, key.key.clone()), key.fingerprint));
         if let Some((name, fingerprint)) = &key
             && let Some((known, answer)) = self.keys.get(name)
         {
@@ -74,6 +74,7 @@ impl Naive {
                 let (from, to) = (command.from.0, command.to.0);
                 self.transfer(command.variant.0, from, to, command.quantity)
             }
+            other => panic!("these histories have no {other:?}"),
         };
         match done {
             Ok((again, answer)) => {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::naive;
-use super::told;
-use crate::ids::{AccountId, LevelId, LocationId, OrderId, VariantId};
+use super::{known_order, told};
+use crate::ids::{LevelId, LocationId, OrderId, VariantId};
+use crate::order::Status;
 use crate::stock::{
-    Asked, Command, Difference, IdRanges, KnownKey, KnownOrder, Level, Movement, Offer,
-    OrderStatus, Outcome, Placed, Remembered, SellOutcome, Snapshot, decide_all,
+    Asked, Command, Customer, Difference, IdRanges, KeyOwner, KnownKey, Level, Movement, Offer,
+    Outcome, Placed, Remembered, SellOutcome, Snapshot, decide_all,
 };
 
 /// What is stored.
@@ -19,9 +20,9 @@ use crate::stock::{
 pub(super) struct World {
     pub levels: BTreeMap<LevelId, Level>,
     movements: Vec<Movement>,
-    orders: BTreeMap<OrderId, (Arc<Placed>, OrderStatus)>,
-    keys: HashMap<(AccountId, String), KnownKey>,
-    keys_of_orders: BTreeSet<(AccountId, String)>,
+    orders: BTreeMap<OrderId, (Arc<Placed>, Status)>,
+    keys: HashMap<(KeyOwner, String), KnownKey>,
+    keys_of_orders: BTreeSet<(KeyOwner, String)>,
 }
 
 impl World {
@@ -59,10 +60,14 @@ impl World {
                 Command::Cancel(cancel) => {
                     if let Some((placed, status)) = self.orders.get(&cancel.order) {
                         variants.extend(placed.lines.iter().map(|line| line.variant));
-                        let (account, status) = (placed.account, *status);
-                        let allocations = placed.allocations.clone();
-                        let known = KnownOrder { account, status, allocations };
-                        snapshot.orders.insert(cancel.order, known);
+                        snapshot.orders.insert(
+                            cancel.order,
+                            known_order(
+                                placed.account.expect("accounts order here"),
+                                *status,
+                                placed.allocations.clone(),
+                            ),
+                        );
                     }
                 }
                 _ => {
@@ -72,7 +77,7 @@ impl World {
                 }
             }
             if let Some(key) = &asked.key {
-                let name = (key.account, key.key.clone());
+                let name = (key.owner, key.key.clone());
                 let known = self.keys.get(&name).cloned();
                 snapshot.keys.extend(known.map(|known| (name, known)));
             }
@@ -84,28 +89,29 @@ impl World {
         snapshot.bought = self.bought(batch);
         let (orders, levels) = (self.orders.len() as i64 + 1, self.levels.len() as i64 + 1);
         let need = 2 * batch.len() as i64;
-        snapshot.ids = IdRanges { orders: orders..orders + need, levels: levels..levels + need };
+        let (orders, levels) = (orders..orders + need, levels..levels + need);
+        snapshot.ids = IdRanges { orders, levels, ..IdRanges::default() };
         snapshot
     }
 
     /// Units in standing orders, for the limited variants that the batch sells.
-    fn bought(&self, batch: &[Asked]) -> HashMap<(AccountId, VariantId), i64> {
+    fn bought(&self, batch: &[Asked]) -> HashMap<(Customer, VariantId), i64> {
         let limited = VariantId(naive::LIMITED_PER_CUSTOMER);
         let mut bought = HashMap::new();
         for asked in batch {
             let Command::Sell(sell) = &asked.command else { continue };
             if sell.lines.iter().any(|line| line.variant == limited) {
-                let units = self.standing().filter(|placed| placed.account == sell.account);
+                let units = self.standing().filter(|placed| placed.account == Some(sell.account));
                 let units = units.flat_map(|placed| &placed.lines);
                 let units = units.filter(|line| line.variant == limited).map(|line| line.quantity);
-                bought.insert((sell.account, limited), units.sum());
+                bought.insert((Customer::Account(sell.account), limited), units.sum());
             }
         }
         bought
     }
 
     fn standing(&self) -> impl Iterator<Item = &Arc<Placed>> {
-        let stands = |(_, status): &&(_, OrderStatus)| *status == OrderStatus::Placed;
+        let stands = |(_, status): &&(_, Status)| *status == Status::Placed;
         self.orders.values().filter(stands).map(|(placed, _)| placed)
     }
 
@@ -124,19 +130,20 @@ impl World {
             self.movements.push(movement);
         }
         for placed in difference.placed {
-            let before = self.orders.insert(placed.id, (placed, OrderStatus::Placed));
+            let before = self.orders.insert(placed.id, (placed, Status::Placed));
             assert!(before.is_none(), "a new order has a new id");
         }
-        for cancelled in difference.cancelled {
-            let (_, status) = self.orders.get_mut(&cancelled).expect("known orders are cancelled");
-            assert_eq!(*status, OrderStatus::Placed, "an order is cancelled once");
-            *status = OrderStatus::Cancelled;
+        for (id, order) in difference.orders {
+            let (_, status) = self.orders.get_mut(&id).expect("known orders are cancelled");
+            assert_eq!(*status, Status::Placed, "an order is cancelled once");
+            assert_eq!(order.status, Status::Cancelled, "here nothing else happens to orders");
+            *status = order.status;
         }
     }
 
     fn remember(&mut self, asked: &Asked, outcome: &Outcome, told: &str) {
         let Some(key) = asked.key.as_ref() else { return };
-        let name = (key.account, key.key.clone());
+        let name = (key.owner, key.key.clone());
         let remembered = match outcome {
             Outcome::Sell(SellOutcome::Placed(placed)) => {
                 let first = self.keys_of_orders.insert(name.clone());
@@ -228,6 +235,8 @@ fn offer(variant: VariantId) -> Option<(VariantId, Offer)> {
         limit_per_order: (variant.0 == naive::LIMITED_PER_ORDER).then_some(naive::PER_ORDER),
         limit_per_customer: (variant.0 == naive::LIMITED_PER_CUSTOMER)
             .then_some(naive::PER_CUSTOMER),
+        hold_s: None,
+        tax_class: Arc::from("standard"),
         prices: if variant.0 == naive::WITHOUT_PRICE { Vec::new() } else { vec![price] },
     };
     Some((variant, offer))

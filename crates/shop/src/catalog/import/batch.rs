@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use runout_core::money::Money;
+use runout_core::tax::CLASS_DEFAULT;
 use runout_store::{Composer, Error, Result, Rows, Statement};
 use serde::Serialize;
 use serde_json::Map;
@@ -80,8 +81,8 @@ impl ImportBatch {
             assembler.row(&row)?;
             let product = assembler.finish().pop().expect("a row makes a product");
             let variant_id = product.variants.first().expect("the join brings a variant").id;
-            let stocked = Stocked { variant_id, ever: row.get(26)? };
-            Ok((row.get(25)?, Known { product, stocked }))
+            let stocked = Stocked { variant_id, ever: row.get(28)? };
+            Ok((row.get(27)?, Known { product, stocked }))
         };
         Ok(rows.map(known)?.into_iter().collect())
     }
@@ -124,6 +125,7 @@ fn new_fields(row: &DiscRow) -> ProductFields {
         attributes: Attributes::new(&row.attributes),
         enabled: row.enabled,
         release_at: None,
+        tax_class: CLASS_DEFAULT.to_owned(),
     }
 }
 

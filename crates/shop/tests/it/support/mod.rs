@@ -1,11 +1,14 @@
 //! A shop of one's own for every test, on SQLite and on PostgreSQL, called in-process.
 
 pub mod actors;
+pub mod basket;
 pub mod client;
 pub mod database;
 pub mod server;
 pub mod stage;
+pub mod stripe;
 
+pub use basket::{BASKETS, Basket, address, line};
 pub use client::{Answer, Client};
 pub use database::{Engine, TestDatabase};
 
@@ -76,11 +79,26 @@ impl TestShop {
         Self { app, clock, router, actors: Mutex::default(), database }
     }
 
-    /// Another node on the same database.
-    pub async fn second_node(&self) -> App {
+    /// The same shop with other settings. Clients that were made before still work.
+    pub async fn with_config(self, config: &Config) -> Self {
+        self.app.stop().await;
         let db = Db::open(&self.database.url()).expect("the test database opens again");
         let accounts = Accounts::new(actors::CHEAP);
-        App::with_accounts(db, self.clock.clone(), &Config::default(), accounts)
+        let app = App::with_accounts(db, self.clock.clone(), config, accounts);
+        let router = runout_shop::app::router(app.clone(), config);
+        Self { app, router, ..self }
+    }
+
+    /// Another node on the same database.
+    pub async fn second_node(&self) -> App {
+        self.node_with(&Config::default()).await
+    }
+
+    /// Another node on the same database, with settings.
+    pub async fn node_with(&self, config: &Config) -> App {
+        let db = Db::open(&self.database.url()).expect("the test database opens again");
+        let accounts = Accounts::new(actors::CHEAP);
+        App::with_accounts(db, self.clock.clone(), config, accounts)
     }
 
     /// The routes of a node.

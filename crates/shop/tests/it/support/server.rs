@@ -24,7 +24,12 @@ const STOP_MAX: Duration = Duration::from_secs(60);
 pub fn program(folder: &TempDir, database_url: &str, args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.current_dir(folder.path()).args(args).env("DATABASE_URL", database_url);
-    for name in ["RUNOUT_CONFIG", "RUNOUT_LISTEN", "RUNOUT_LOG", "RUNOUT_LOG_FORMAT"] {
+    let settings = ["RUNOUT_CONFIG", "RUNOUT_LISTEN", "RUNOUT_LOG", "RUNOUT_LOG_FORMAT"];
+    let payments = ["RUNOUT_STRIPE_API_URL", "RUNOUT_STRIPE_SECRET_KEY"];
+    for name in settings.into_iter().chain(payments) {
+        command.env_remove(name);
+    }
+    for name in ["RUNOUT_HOLD_SECONDS", "RUNOUT_HOLD_LIFE_SECONDS", "RUNOUT_UNPAID_SECONDS"] {
         command.env_remove(name);
     }
     command
@@ -68,6 +73,11 @@ pub struct Server {
 impl Server {
     /// Starts the program on a port that the system chooses, and waits for its first answer.
     pub async fn start(database_url: &str, args: &[&str]) -> Self {
+        Self::start_with(database_url, args, &[]).await
+    }
+
+    /// [`Server::start`] with settings in the environment.
+    pub async fn start_with(database_url: &str, args: &[&str], settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let started = Instant::now();
         let mut command = program(&folder, database_url, &["serve", "--listen", "127.0.0.1:0"]);
@@ -75,6 +85,7 @@ impl Server {
         command.args(["--rate-limit-per-second", "1000000", "--rate-limit-burst", "1000000"]);
         let mut child = command
             .args(args)
+            .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -167,8 +178,8 @@ impl Connection {
         Ok(Self { stream, read: Vec::new() })
     }
 
-    /// Sends a request; token, key and body are left out when empty or null. None when the answer
-    /// did not come whole.
+    /// Sends a request; token (an account's or a basket's), key and body are left out when empty or
+    /// null. None when the answer did not come whole.
     pub async fn send(
         &mut self,
         method: &str,
@@ -179,7 +190,8 @@ impl Connection {
     ) -> Option<Reply> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: shop\r\n");
         if !token.is_empty() {
-            request += &format!("authorization: Bearer {token}\r\n");
+            let scheme = if token.starts_with("rb_") { "Basket" } else { "Bearer" };
+            request += &format!("authorization: {scheme} {token}\r\n");
         }
         if !key.is_empty() {
             request += &format!("idempotency-key: \"{key}\"\r\n");

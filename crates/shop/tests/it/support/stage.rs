@@ -17,7 +17,7 @@ pub fn sell(account: i64, lines: &[(i64, i64)]) -> Asked {
     };
     let currency = "EUR".parse().expect("a currency");
     let lines = lines.iter().map(line).collect();
-    let sell = Sell { account: AccountId(account), lines, currency };
+    let sell = Sell { account: AccountId(account), lines, currency, pay_within_s: None };
     Asked { command: Command::Sell(sell), key: None }
 }
 
@@ -33,8 +33,11 @@ pub fn receive(variant: i64, location: i64, quantity: i64) -> Asked {
 }
 
 pub fn keyed(asked: Asked, account: i64, key: &str, fingerprint: u8) -> Asked {
-    let key =
-        Key { account: AccountId(account), key: key.to_owned(), fingerprint: [fingerprint; 32] };
+    let key = Key {
+        owner: AccountId(account).into(),
+        key: key.to_owned(),
+        fingerprint: [fingerprint; 32],
+    };
     Asked { key: Some(key), ..asked }
 }
 

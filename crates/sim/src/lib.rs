@@ -1,0 +1,3 @@
+//! Stand-ins for the systems around Runout, as unkind as those can be. Development only.
+
+pub mod stripe;
