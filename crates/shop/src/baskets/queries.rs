@@ -1,13 +1,13 @@
 //! Reading baskets.
 
 use jiff::Timestamp;
-use runout_core::discount::{Discount, Kind};
 use runout_core::ids::{AccountId, BasketId, DiscountId, OrderId, VariantId};
 use runout_core::money::Currency;
 use runout_core::stock::{BasketStatus, BasketView, LineView};
 use runout_store::{Db, Error, Result, Row, Statement, statements};
 
 use super::show::{Applied, BasketOut};
+use crate::discounts::model::read_rule;
 
 statements! {
     BASKET = "select id, token_hash, account_id, currency, status, order_id, discount_id
@@ -39,8 +39,8 @@ statements! {
         from basket_line l join variant v on v.id = l.variant_id
         join product p on p.id = v.product_id
         where l.basket_id = $1 order by l.variant_id";
-    DISCOUNT = "select id, code, percent_bp, amount_minor, currency, starts_at, ends_at, uses_max,
-            uses_per_customer_max, uses, active
+    DISCOUNT = "select id, percent_bp, amount_minor, currency, active, starts_at, ends_at, uses_max,
+            uses_per_customer_max, uses, code
         from discount where id = $1";
     /// Variants with lapsed holds, for the sweeper.
     LAPSED_VARIANTS = "select distinct variant_id from hold where expires_at <= $1 limit $2";
@@ -121,25 +121,8 @@ fn line(row: &Row<'_>) -> Result<LineView> {
 }
 
 async fn applied(db: &Db, id: i64, view: &BasketView, now: Timestamp) -> Result<Option<Applied>> {
-    let found = db.read_one(Statement::new(&DISCOUNT, vec![id.into()]), |row| {
-        let kind = match (row.get::<Option<i64>>(2)?, row.get::<Option<i64>>(3)?) {
-            (Some(share), _) => Kind::PercentBp(share),
-            (None, minor) => {
-                Kind::Amount { minor: minor.unwrap_or(0), currency: currency(row, 4)? }
-            }
-        };
-        let discount = Discount {
-            id: DiscountId(row.get(0)?),
-            kind,
-            starts_at: row.get(5)?,
-            ends_at: row.get(6)?,
-            uses_max: row.get(7)?,
-            uses_per_customer_max: row.get(8)?,
-            uses: row.get(9)?,
-            active: row.get(10)?,
-        };
-        Ok((row.get::<String>(1)?, discount))
-    });
+    let statement = Statement::new(&DISCOUNT, vec![id.into()]);
+    let found = db.read_one(statement, |row| Ok((row.get::<String>(10)?, read_rule(row)?)));
     let Some((code, discount)) = found.await? else { return Ok(None) };
     let sum = |sum: i64, line: &LineView| {
         sum.saturating_add(line.unit_price_minor.saturating_mul(line.quantity))

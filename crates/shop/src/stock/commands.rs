@@ -58,14 +58,14 @@ statements! {
     };
     /// Discounts of the baskets `$1` and of the orders `$2`; on PostgreSQL locked.
     DISCOUNTS_OF = {
-        sqlite: "select id, code, percent_bp, amount_minor, currency, starts_at, ends_at,
-                uses_max, uses_per_customer_max, uses, active
+        sqlite: "select id, percent_bp, amount_minor, currency, active, starts_at, ends_at,
+                uses_max, uses_per_customer_max, uses, code
             from discount where id in (
                 select b.discount_id from basket b where b.id in (select value from json_each($1))
                 union select o.discount_id from orders o
                 where o.id in (select value from json_each($2)))",
-        postgres: "select id, code, percent_bp, amount_minor, currency, starts_at, ends_at,
-                uses_max, uses_per_customer_max, uses, active
+        postgres: "select id, percent_bp, amount_minor, currency, active, starts_at, ends_at,
+                uses_max, uses_per_customer_max, uses, code
             from discount where id in (
                 select b.discount_id from basket b where b.id = any($1)
                 union select o.discount_id from orders o where o.id = any($2))

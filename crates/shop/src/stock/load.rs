@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use runout_core::discount::{Discount, Kind};
 use runout_core::ids::{
     AccountId, BasketId, DiscountId, LevelId, LocationId, OrderId, PaymentId, RefundId, VariantId,
 };
@@ -16,6 +15,7 @@ use runout_core::stock::{
 use runout_store::{Error, Result, Row, Rows};
 
 use super::footprint::Part;
+use crate::discounts::model::read_rule;
 
 /// Takes one statement's rows into the snapshot.
 pub(super) fn take_in(snapshot: &mut Snapshot, part: Part, rows: &Rows) -> Result<()> {
@@ -247,23 +247,8 @@ fn tax_rate(row: Row<'_>) -> Result<TaxRate> {
 }
 
 fn discount(row: Row<'_>) -> Result<(DiscountId, KnownDiscount)> {
-    let id = DiscountId(row.get(0)?);
-    let kind = match (row.get::<Option<i64>>(2)?, row.get::<Option<i64>>(3)?) {
-        (Some(share), None) => Kind::PercentBp(share),
-        (None, Some(minor)) => Kind::Amount { minor, currency: currency(&row, 4)? },
-        both => return broken(2, "kind of discount", &format!("{both:?}")),
-    };
-    let discount = Discount {
-        id,
-        kind,
-        active: row.get(10)?,
-        starts_at: row.get(5)?,
-        ends_at: row.get(6)?,
-        uses_max: row.get(7)?,
-        uses_per_customer_max: row.get(8)?,
-        uses: row.get(9)?,
-    };
-    Ok((id, KnownDiscount { code: row.get::<String>(1)?.into(), discount }))
+    let discount = read_rule(&row)?;
+    Ok((discount.id, KnownDiscount { code: row.get::<String>(10)?.into(), discount }))
 }
 
 fn key(row: Row<'_>) -> Result<((KeyOwner, String), KnownKey)> {
