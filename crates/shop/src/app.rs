@@ -16,13 +16,13 @@ use crate::baskets::BasketSecurity;
 use crate::payments::Payments;
 use crate::platform::cache::AnswerCache;
 use crate::platform::clock::Clock;
-use crate::platform::config::Config;
+use crate::platform::config::{Config, Shop};
 use crate::platform::layers::{Layers, wrap};
 use crate::platform::{docs, health, responses};
 use crate::stock::{self, Limits, StockWriter};
 use crate::{
-    addresses, baskets, catalog, discounts, orders, payments, platform, predecessors, pricing,
-    taxes, verify,
+    addresses, baskets, catalog, discounts, orders, pages, payments, platform, predecessors,
+    pricing, taxes, verify,
 };
 
 /// Ids of hot sequences taken from the database at a time.
@@ -49,6 +49,8 @@ pub struct Parts {
     pub answers: AnswerCache,
     /// Whoever moves the money.
     pub payments: Payments,
+    /// Who sells.
+    pub shop: Shop,
 }
 
 /// Ids of rows that are written in numbers.
@@ -99,6 +101,7 @@ impl App {
             accounts,
             answers,
             payments: Payments::new(&config.payments),
+            shop: config.shop.clone(),
         }))
     }
 
@@ -175,7 +178,9 @@ pub fn bare_router(app: App) -> Router {
         let app = asked.clone();
         async move { app.is_ready().await }
     };
-    router.merge(docs::router(&document)).merge(health::router(is_ready)).with_state(app)
+    let pages = pages::router(app.clone());
+    let router = router.merge(docs::router(&document)).merge(health::router(is_ready));
+    router.merge(pages).with_state(app)
 }
 
 /// Every statement of the program, for the test that prepares each on both engines.

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod discounts;
 pub mod jobs;
 pub mod orders;
+pub mod pages;
 pub mod payments;
 pub mod platform;
 pub mod predecessors;

@@ -34,6 +34,7 @@ migrations! {
     1 "0001_shop";
     2 "0002_scope_version";
     3 "0003_commerce";
+    4 "0004_session";
 }
 
 const RECORD_TABLE: &str = "create table if not exists schema_migration (\

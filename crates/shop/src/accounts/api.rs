@@ -142,6 +142,7 @@ impl AccountChange {
                 password,
                 checked_hash: None,
                 keep_token: None,
+                keep_session: None,
             }),
         }
     }
@@ -204,8 +205,12 @@ impl OwnChange {
                     Err(PasswordRefused::Wrong) => String::new(),
                     Err(refused) => return Err(refused.into()),
                 };
-                let keep_token = Some(identity.token_id);
-                Some(NewPassword { password, checked_hash: Some(checked_hash), keep_token })
+                Some(NewPassword {
+                    password,
+                    checked_hash: Some(checked_hash),
+                    keep_token: identity.token_id,
+                    keep_session: None,
+                })
             }
         };
         let fields = AccountChange {

@@ -1,12 +1,14 @@
 //! Accounts: who somebody is, how they prove it, and what they may do.
 //!
-//! Owns the tables `account` and `token`. What always holds:
+//! Owns the tables `account`, `token` and `session`. What always holds:
 //!
-//! - Passwords and tokens are stored as hashes only, and neither leaves again.
+//! - Passwords, tokens and sessions are stored as hashes only, and none leaves again.
 //! - Usernames and e-mail addresses are unique whatever their case, and no name is another
 //!   account's address, so that either identifies one account at login.
-//! - A token works while its account is active and it is neither expired nor revoked. An end to
-//!   that holds on this node at once, on others within [`auth::CACHED_MAX`].
+//! - A token or session works while its account is active and it is neither expired nor ended. An
+//!   end to that holds on this node at once, on others within [`verified::CACHED_MAX`].
+//! - A token serves the API, a session the pages: neither is taken for the other, so that no other
+//!   site's page can make a browser use the API.
 //! - Accounts are never deleted, and one superuser stays active.
 
 mod answers;
@@ -14,14 +16,19 @@ mod api;
 pub mod auth;
 mod commands;
 pub mod demo;
+mod pages;
 pub mod password;
+pub mod permissions;
 pub mod queries;
 pub mod rules;
+mod session_commands;
+pub mod sessions;
 mod sql;
 pub mod throttle;
 mod token_api;
 mod tokens;
 mod update;
+pub mod verified;
 
 use jiff::Timestamp;
 use runout_store::{Error, Row, Sql};
@@ -36,15 +43,18 @@ pub use commands::{
     AccountRefused, AccountsError, Actor, By, Changed, Invalid, NewAccount, SuperuserError,
     create_superuser, sign_up,
 };
+pub(crate) use pages::router as pages;
+pub use permissions::{Capability, Verb};
+pub use sessions::{MaybeSession, Session, SignedIn, StaffSession};
 pub use tokens::{
     Credentials, Login, LoginRefused, PasswordRefused, check_own_password, issue_token, login,
     revoke_token,
 };
 pub use update::{AccountPatch, NewPassword, deactivate, reactivate, update};
 
-use auth::TokenCache;
 use password::{PasswordCost, Passwords};
 use throttle::Throttle;
+use verified::Verified;
 
 /// What an account may do; each role may do what those before it may.
 #[derive(
@@ -107,7 +117,8 @@ pub struct Account {
 pub struct Accounts {
     passwords: Passwords,
     throttle: Throttle,
-    tokens: TokenCache,
+    tokens: Verified<Identity>,
+    sessions: Verified<Session>,
     /// Keys the hashes of unknown login names.
     names: std::hash::RandomState,
 }
@@ -124,9 +135,18 @@ impl Accounts {
         Self {
             passwords: Passwords::new(cost),
             throttle: Throttle::default(),
-            tokens: TokenCache::default(),
+            tokens: Verified::default(),
+            sessions: Verified::default(),
             names: std::hash::RandomState::new(),
         }
+    }
+}
+
+impl Accounts {
+    /// Asks the database again about everybody: somebody's rights have ended.
+    fn forget_all(&self) {
+        self.tokens.forget_all();
+        self.sessions.forget_all();
     }
 }
 

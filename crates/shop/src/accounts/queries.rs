@@ -1,11 +1,14 @@
 //! Reads of accounts and tokens.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use runout_store::{Composer, Error, Row, Statement, statements};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Account, Role, rules};
+use super::verified::{Proved, SecretHash};
+use super::{Account, Identity, Role, Session, rules, sessions};
 use crate::App;
 use crate::platform::cursor::Key;
 use crate::platform::lookups::{Field, Kind};
@@ -24,6 +27,10 @@ statements! {
     TOKEN = "select t.id, t.expires_at, a.id, a.username, a.role
         from token t join account a on a.id = t.account_id
         where t.hash = $1 and t.revoked_at is null and a.active";
+    /// A session that has not ended, and whose it is.
+    SESSION = "select s.id, s.expires_at, s.seen_at, s.verified_at, a.id, a.username, a.role
+        from session s join account a on a.id = s.account_id
+        where s.hash = $1 and s.ended_at is null and a.active";
     TOKENS = "select id, label, created_at, expires_at from token
         where account_id = $1 and revoked_at is null and expires_at > $2
         order by id desc limit $3";
@@ -115,6 +122,39 @@ pub async fn accounts(app: &App, request: &ListRequest) -> Result<Page<Account>,
     }))
 }
 
+/// Whoever has the token of this hash, if it works as far as the database tells.
+pub(super) async fn token(app: &App, hash: SecretHash) -> Result<Option<Proved<Identity>>, Error> {
+    let statement = Statement::new(&TOKEN, vec![hash.to_vec().into()]);
+    let read = |row: &Row<'_>| {
+        let who = Identity {
+            token_id: Some(row.get(0)?),
+            account_id: row.get(2)?,
+            username: row.get::<String>(3)?.into(),
+            role: Role::read(row, 4)?,
+        };
+        Ok(Proved { who: Arc::new(who), until: row.get(1)? })
+    };
+    app.db.read_one(statement, read).await
+}
+
+/// Whoever has the session of this hash, if it works as far as the database tells.
+pub(super) async fn session(app: &App, hash: SecretHash) -> Result<Option<Proved<Session>>, Error> {
+    let statement = Statement::new(&SESSION, vec![hash.to_vec().into()]);
+    let read = |row: &Row<'_>| {
+        let identity = Identity {
+            token_id: None,
+            account_id: row.get(4)?,
+            username: row.get::<String>(5)?.into(),
+            role: Role::read(row, 6)?,
+        };
+        let (expires_at, seen_at) = (row.get::<Timestamp>(1)?, row.get::<Timestamp>(2)?);
+        let until = expires_at.min(seen_at + sessions::idle_max(identity.role));
+        let who = Session { id: row.get(0)?, identity, seen_at, verified_at: row.get(3)? };
+        Ok(Proved { who: Arc::new(who), until })
+    };
+    app.db.read_one(statement, read).await
+}
+
 /// What a login is checked against.
 pub(super) struct LoginName {
     pub(super) account_id: i64,
@@ -154,7 +194,7 @@ pub struct Token {
 ///
 /// # Errors
 /// The database's.
-pub async fn tokens(app: &App, account_id: i64, current: i64) -> Result<Vec<Token>, Error> {
+pub async fn tokens(app: &App, account_id: i64, current: Option<i64>) -> Result<Vec<Token>, Error> {
     let limit = super::tokens::TOKENS_PER_ACCOUNT_MAX;
     let params = vec![account_id.into(), app.clock.now().into(), limit.into()];
     let read = |row: &Row<'_>| {
@@ -164,7 +204,7 @@ pub async fn tokens(app: &App, account_id: i64, current: i64) -> Result<Vec<Toke
             label: row.get(1)?,
             created_at: row.get(2)?,
             expires_at: row.get(3)?,
-            current: id == current,
+            current: Some(id) == current,
         })
     };
     app.db.read(Statement::new(&TOKENS, params), read).await

@@ -43,4 +43,21 @@ statements! {
         where account_id = $1 and id = $2 and revoked_at is null";
     LIVE_TOKEN = "select id from token
         where account_id = $1 and id = $2 and revoked_at is null";
+    INSERT_SESSION = "insert into session
+            (id, account_id, hash, browser, address, created_at, seen_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $6, $7)";
+    /// Sessions that are over, and the oldest of too many.
+    PRUNE_SESSIONS = "delete from session where account_id = $1 and (
+        ended_at is not null or expires_at <= $2 or id not in (
+            select id from session
+            where account_id = $1 and ended_at is null and expires_at > $2
+            order by id desc limit $3))";
+    END_OTHER_SESSIONS = "update session set ended_at = $3
+        where account_id = $1 and id <> $2 and ended_at is null";
+    END_SESSION = "update session set ended_at = $3
+        where account_id = $1 and id = $2 and ended_at is null";
+    LIVE_SESSION = "select id from session
+        where account_id = $1 and id = $2 and ended_at is null";
+    /// Of several requests at once, one moves the moment on.
+    TOUCH_SESSION = "update session set seen_at = $2 where id = $1 and seen_at < $3";
 }

@@ -157,9 +157,10 @@ async fn tokens(State(app): State<App>, identity: Identity) -> Result<Response, 
 )]
 async fn revoke_current(State(app): State<App>, identity: Identity) -> Result<Response, Problem> {
     let by = By::actor(Actor::from(&identity));
-    // Revoked by another request meanwhile: what was asked for holds.
-    let _revoked_now =
-        super::revoke_token(&app, by, identity.account_id, identity.token_id).await?;
+    if let Some(token_id) = identity.token_id {
+        // Revoked by another request meanwhile: what was asked for holds.
+        let _revoked_now = super::revoke_token(&app, by, identity.account_id, token_id).await?;
+    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

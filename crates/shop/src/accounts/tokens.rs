@@ -98,7 +98,11 @@ pub async fn login(
     credentials: Credentials<'_>,
     client: IpAddr,
 ) -> Result<Login, LoginRefused> {
-    let result = log_in(app, credentials, client).await;
+    counted(log_in(app, credentials, client).await)
+}
+
+/// Counts how a login ended.
+pub(super) fn counted<T>(result: Result<T, LoginRefused>) -> Result<T, LoginRefused> {
     let outcome = match &result {
         Ok(_) => "accepted",
         Err(LoginRefused::WrongCredentials) => "wrong",
@@ -114,6 +118,29 @@ async fn log_in(
     credentials: Credentials<'_>,
     client: IpAddr,
 ) -> Result<Login, LoginRefused> {
+    let checked = check_credentials(app, credentials, client).await?;
+    let issue = Issue::new(checked.account_id, credentials.label, app.clock.now())
+        .map_err(AccountsError::from)?;
+    let issue = Issue { checked_hash: Some(checked.hash), rehash: checked.rehash, ..issue };
+    run_issue(app, issue).await
+}
+
+/// An account whose password was right.
+pub(super) struct Checked {
+    pub(super) account_id: i64,
+    /// The hash that the password was checked against, which must still be the stored one when
+    /// something is built on it.
+    pub(super) hash: String,
+    /// The new hash to store, if one is due.
+    pub(super) rehash: Option<String>,
+}
+
+/// The account behind a name and its password.
+pub(super) async fn check_credentials(
+    app: &App,
+    credentials: Credentials<'_>,
+    client: IpAddr,
+) -> Result<Checked, LoginRefused> {
     let found = queries::login_name(app, credentials.identifier).await;
     let found = found.map_err(AccountsError::from)?;
     let subject = match &found {
@@ -130,10 +157,7 @@ async fn log_in(
     let usable = found.as_ref().is_some_and(|found| found.active);
     let rehash = check(app, subject, client, credentials.password, stored, usable).await?;
     let found = found.ok_or(LoginRefused::WrongCredentials)?;
-    let issue = Issue::new(found.account_id, credentials.label, app.clock.now())
-        .map_err(AccountsError::from)?;
-    let issue = Issue { checked_hash: Some(found.password_hash), rehash, ..issue };
-    run_issue(app, issue).await
+    Ok(Checked { account_id: found.account_id, hash: found.password_hash, rehash })
 }
 
 /// Checks a password within the throttle's budgets, and gives the new hash to store, if one is due.

@@ -8,7 +8,9 @@ use super::commands::{
     not_yet_born, taken,
 };
 use super::queries::read_account;
-use super::sql::{LOCK_ACCOUNT, LOCK_SUPERUSERS, NAMESAKES, REVOKE_OTHERS, UPDATE_ACCOUNT};
+use super::sql::{
+    END_OTHER_SESSIONS, LOCK_ACCOUNT, LOCK_SUPERUSERS, NAMESAKES, REVOKE_OTHERS, UPDATE_ACCOUNT,
+};
 use super::{Account, AccountsError, Role, rules};
 use crate::App;
 use crate::platform::command::{Changes, Command, Decision, Outcome};
@@ -24,7 +26,7 @@ pub(super) async fn run_and_forget<C: Command>(
     let (app, caller) = (app.clone(), by.caller());
     let task = tokio::spawn(async move {
         let result = app.run(caller, command).await;
-        app.accounts.tokens.forget_all();
+        app.accounts.forget_all();
         result
     });
     task.await.unwrap_or_else(|error| Err(Error::Panicked(error.to_string())))
@@ -57,6 +59,8 @@ pub struct NewPassword {
     pub checked_hash: Option<String>,
     /// The only token that stays, if one does.
     pub keep_token: Option<i64>,
+    /// The only session that stays, if one does.
+    pub keep_session: Option<i64>,
 }
 
 impl AccountPatch {
@@ -92,7 +96,8 @@ impl AccountPatch {
     }
 }
 
-/// Changes fields of an account. A new password ends every token but the one that it keeps.
+/// Changes fields of an account. A new password ends every token and session but those
+/// that it keeps.
 ///
 /// # Errors
 /// See [`AccountsError`].
@@ -179,9 +184,12 @@ fn store(changes: &mut Changes, account: &mut Account, password_hash: &str) {
     changes.store(Statement::new(&UPDATE_ACCOUNT, params));
 }
 
-fn revoke_others(changes: &mut Changes, account_id: i64, kept_token: i64) {
-    let params = vec![account_id.into(), kept_token.into(), changes.now.into()];
-    changes.store(Statement::new(&REVOKE_OTHERS, params));
+/// Ends every token and session of an account but those that are kept.
+fn end_others(changes: &mut Changes, account_id: i64, token: Option<i64>, session: Option<i64>) {
+    for (statement, kept) in [(&REVOKE_OTHERS, token), (&END_OTHER_SESSIONS, session)] {
+        let params = vec![account_id.into(), kept.unwrap_or(NONE).into(), changes.now.into()];
+        changes.store(Statement::new(statement, params));
+    }
 }
 
 struct Update {
@@ -274,7 +282,7 @@ impl Command for Update {
         let mut audit = difference(Some(&before), &after);
         if let Some(new) = &self.patch.password {
             audit["password"] = json!(["(not recorded)", "(not recorded)"]);
-            revoke_others(changes, self.id, new.keep_token.unwrap_or(NO_TOKEN));
+            end_others(changes, self.id, new.keep_token, new.keep_session);
         }
         store(changes, &mut after, self.new_hash.as_deref().unwrap_or(&hash));
         let payload = json!({"id": self.id, "version": after.version});
@@ -331,7 +339,7 @@ impl Command for SetActive {
         }
         let topic = if self.active { "account.reactivated" } else { "account.deactivated" };
         if !self.active {
-            revoke_others(changes, self.id, NO_TOKEN);
+            end_others(changes, self.id, None, None);
         }
         store(changes, &mut after, &hash);
         let payload = json!({"id": self.id, "version": after.version});
@@ -341,5 +349,5 @@ impl Command for SetActive {
     }
 }
 
-/// No token has this id.
-const NO_TOKEN: i64 = 0;
+/// No token and no session has this id.
+const NONE: i64 = 0;

@@ -253,7 +253,7 @@ impl<F> EdgeFuture<F> {
     fn finish(&self, response: Response) -> Response {
         let mut response = self.in_house_style(response);
         let rendered = response.extensions_mut().remove::<Rendered>();
-        if let Some(rendered) = &rendered {
+        if let Some(rendered) = rendered.as_ref().filter(|rendered| !rendered.body().is_empty()) {
             self.send_problem(&mut response, rendered);
         }
         if let (StatusCode::UNAUTHORIZED, Some(token)) = (response.status(), self.known.token) {

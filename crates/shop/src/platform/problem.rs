@@ -299,6 +299,17 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    /// The problem document.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// What the log gets of a problem whose response has another body.
+    #[must_use]
+    pub fn for_log(self) -> Self {
+        Self { body: Bytes::new(), ..self }
+    }
+
     /// The document with `instance` as its first member.
     pub fn body_for(&self, request_id: &str) -> Bytes {
         let mut body = Vec::with_capacity(self.body.len() + request_id.len() + 32);
