@@ -1,6 +1,6 @@
 # Every target is one line; what is longer lives in scripts/ or crates/xtask.
 .DEFAULT_GOAL := help
-.PHONY: help run test build bootstrap migrate load-fixture bench fmt lint
+.PHONY: help run test build bootstrap migrate load-fixture bench soak fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ load-fixture: ## load the demo records into the database (DATABASE_URL)
 
 bench: ## measure with wrk and pgbench, write bench/results.md
 	@bash scripts/bench.sh
+
+soak: ## ten minutes each of Redis in trouble, every answer checked (RUNOUT_SOAK_SECONDS)
+	@bash scripts/soak.sh
 
 fmt: ## format the code
 	cargo fmt --all

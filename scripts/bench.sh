@@ -5,7 +5,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 ensure_cargo
-ensure_packages cc wrk initdb pgbench
+ensure_packages cc wrk initdb pgbench redis-server
 cargo build --release --locked --bin runout --bin runout-sim
 
 if [ -z "${RUNOUT_BENCH_POSTGRES_URL:-}" ]; then

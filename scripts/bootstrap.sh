@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 ensure_rust_components rustfmt clippy
-ensure_packages cc make git curl python3 python-venv initdb pgbench wrk
+ensure_packages cc make git curl python3 python-venv initdb pgbench wrk chromium \
+  chromedriver npm redis-server
 cargo fetch --locked
 say "ready: make run, make test"

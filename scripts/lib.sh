@@ -58,6 +58,7 @@ package_of() {
   case $1 in
     initdb | pg_ctl | psql | pgbench) echo postgresql ;;
     python-venv) echo python3-venv ;;
+    chromedriver) echo chromium-driver ;;
     cc) echo gcc ;;
     *) echo "$1" ;;
   esac
@@ -139,6 +140,21 @@ prepare_venv() {
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 5 -r "$requirements" </dev/null
   cp "$requirements" "$venv/installed.txt"
+}
+
+# prepare_axe DIR: the accessibility rules of axe-core, the version that scripts/axe-core.txt pins,
+# as one script; its path is left in AXE. Fetched once, and again whenever the version changes.
+prepare_axe() {
+  local dir=$1 version
+  version=$(cat "$ROOT/scripts/axe-core.txt")
+  AXE=$dir/$version/node_modules/axe-core/axe.min.js
+  [ ! -f "$AXE" ] || return 0
+  say "fetching axe-core $version into $dir"
+  rm -rf "$dir"
+  mkdir -p "$dir/$version"
+  (cd "$dir/$version" && npm install --no-save --no-audit --no-fund --ignore-scripts --silent \
+    --prefix . "axe-core@$version") </dev/null || fail "npm could not fetch axe-core"
+  [ -f "$AXE" ] || fail "axe-core $version has no axe.min.js"
 }
 
 # --- ports and waiting ------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # All tests: schemathesis against the OpenAPI document, the documentation's examples, and the Rust
-# suite on SQLite and on a throwaway PostgreSQL, with localstripe as the payment provider. The last
-# line is "N passed, N failed", where schemathesis counts as one; the exit status says whether
-# everything passed.
+# suite on SQLite and on a throwaway PostgreSQL, with localstripe as the payment provider, Redis and
+# Chromium. The last line is "N passed, N failed", where schemathesis counts as one; the exit status
+# says whether everything passed.
 #
 # RUNOUT_TEST_POSTGRES_URL   use this server (as a superuser) instead of starting one
 # RUNOUT_TEST_ONLY_SQLITE=1  leave PostgreSQL out, and say so
+# RUNOUT_TEST_SCREENSHOTS=1  keep a picture of every page in target/screenshots
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 passed=0
@@ -60,7 +61,7 @@ warn_only_sqlite() {
 }
 
 ensure_cargo
-ensure_packages cc curl python3 python-venv
+ensure_packages cc curl python3 python-venv chromium chromedriver npm redis-server
 make_temp_dir
 LOG=$TEMP_DIR/rust.log
 [ ! -t 1 ] || export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}
@@ -79,6 +80,13 @@ fi
 # The payment tests start localstripe themselves, each its own.
 prepare_venv "$TARGET_DIR/venv-localstripe" localstripe
 export RUNOUT_TEST_LOCALSTRIPE_PYTHON=$TARGET_DIR/venv-localstripe/bin/python
+
+# The browser tests start chromedriver themselves, each its own, and it starts Chromium.
+prepare_axe "$TARGET_DIR/axe"
+export RUNOUT_TEST_AXE=$AXE
+RUNOUT_TEST_CHROMIUM=$(command -v chromium)
+RUNOUT_TEST_CHROMEDRIVER=$(command -v chromedriver)
+export RUNOUT_TEST_CHROMIUM RUNOUT_TEST_CHROMEDRIVER
 
 run_schemathesis
 if cargo nextest --version >/dev/null 2>&1; then

@@ -34,4 +34,6 @@ ids! {
     FulfilmentId
     /// A code that makes an order cheaper.
     DiscountId
+    /// Something that takes place, and that people come to.
+    EventId
 }

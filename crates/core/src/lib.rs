@@ -3,9 +3,11 @@
 //! Whoever calls hands in a snapshot, the time and the ids to use, and gets outcomes and the
 //! difference to store. The same inputs give the same outcome, on every engine, in every test.
 
+pub mod admission;
 pub mod country;
 pub mod decimal;
 pub mod discount;
+pub mod event;
 pub mod ids;
 pub mod money;
 pub mod order;

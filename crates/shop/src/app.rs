@@ -13,6 +13,10 @@ use runout_core::money::Currency;
 
 use crate::accounts::{self, Accounts, TokenSecurity};
 use crate::baskets::BasketSecurity;
+use crate::desk::Desk;
+use crate::events::tickets::TicketSecret;
+use crate::events::{self, EventWriter};
+use crate::jobs::JobLog;
 use crate::payments::Payments;
 use crate::platform::cache::AnswerCache;
 use crate::platform::clock::Clock;
@@ -21,8 +25,8 @@ use crate::platform::layers::{Layers, wrap};
 use crate::platform::{docs, health, responses};
 use crate::stock::{self, Limits, StockWriter};
 use crate::{
-    addresses, baskets, catalog, discounts, orders, pages, payments, platform, predecessors,
-    pricing, taxes, verify,
+    addresses, admin, baskets, catalog, desk, discounts, orders, pages, payments, platform,
+    predecessors, pricing, taxes, verify,
 };
 
 /// Ids of hot sequences taken from the database at a time.
@@ -44,13 +48,23 @@ pub struct Parts {
     pub unpaid_seconds: u32,
     pub ids: IdPools,
     pub stock: StockWriter,
+    /// Decides who comes to events.
+    pub attendance: EventWriter,
+    /// What signs tickets.
+    pub tickets: TicketSecret,
     pub accounts: Accounts,
     /// Public lists, kept ready.
     pub answers: AnswerCache,
+    /// What the home page finds nearly gone.
+    pub nearly_gone: catalog::NearlyGone,
     /// Whoever moves the money.
     pub payments: Payments,
     /// Who sells.
     pub shop: Shop,
+    /// What the back office keeps in process: the dashboard's numbers, runs under way.
+    pub desk: Desk,
+    /// How the background jobs fare.
+    pub jobs: JobLog,
 }
 
 /// Ids of rows that are written in numbers.
@@ -86,10 +100,11 @@ impl App {
     /// As [`App::new`], with password hashes of another cost: for tests.
     pub fn with_accounts(db: Db, clock: Clock, config: &Config, accounts: Accounts) -> Self {
         let stock = StockWriter::start(db.clone(), clock.clone(), Limits::from(config));
+        let attendance = EventWriter::start(db.clone(), clock.clone(), config);
         let (currency, country) = (config.currency, config.country);
         let unpaid_seconds = config.stock.unpaid_seconds.get();
         let ids = IdPools::default();
-        let answers = AnswerCache::default();
+        let answers = AnswerCache::new(config);
         Self(Arc::new(Parts {
             db,
             clock,
@@ -98,10 +113,15 @@ impl App {
             unpaid_seconds,
             ids,
             stock,
+            attendance,
+            tickets: TicketSecret::default(),
             accounts,
             answers,
+            nearly_gone: catalog::NearlyGone::default(),
             payments: Payments::new(&config.payments),
             shop: config.shop.clone(),
+            desk: Desk::new(&config.http),
+            jobs: JobLog::default(),
         }))
     }
 
@@ -117,7 +137,12 @@ impl App {
 
     /// Ends the background work: decides what waits, gives unused ids back.
     pub async fn stop(&self) {
+        self.desk.close();
+        if let Err(error) = desk::jobs::keep_refusals(self).await {
+            tracing::warn!(%error, "the last refusals were counted, but not kept");
+        }
         self.stock.stop().await;
+        self.attendance.stop().await;
         for pool in self.ids.all() {
             if let Err(error) = pool.release(&self.db).await {
                 tracing::warn!(%error, "unused ids were not given back; a gap remains");
@@ -157,6 +182,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(taxes::router())
         .merge(addresses::router())
         .merge(payments::router())
+        .merge(events::router())
         .merge(predecessors::router())
 }
 
@@ -179,7 +205,10 @@ pub fn bare_router(app: App) -> Router {
         async move { app.is_ready().await }
     };
     let pages = pages::router(app.clone());
-    let router = router.merge(docs::router(&document)).merge(health::router(is_ready));
+    let observed = app.clone();
+    let observe = move || observed.answers.figures().publish();
+    let health = health::router(is_ready, observe);
+    let router = router.merge(docs::router(&document)).merge(health);
     router.merge(pages).with_state(app)
 }
 
@@ -199,6 +228,9 @@ pub fn statements() -> Vec<&'static Sql> {
         discounts::statements(),
         taxes::statements(),
         addresses::statements(),
+        events::statements(),
+        admin::statements(),
+        desk::statements(),
     ]
     .concat()
 }

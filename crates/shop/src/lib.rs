@@ -2,10 +2,13 @@
 
 pub mod accounts;
 pub mod addresses;
+pub mod admin;
 pub mod app;
 pub mod baskets;
 pub mod catalog;
+pub mod desk;
 pub mod discounts;
+pub mod events;
 pub mod jobs;
 pub mod orders;
 pub mod pages;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use runout_shop::platform::config::CacheArgs;
 use runout_sim::stripe::{Destination, HostileStripe, Options};
 
 #[derive(Parser)]
@@ -28,6 +29,8 @@ enum Command {
         database_url: String,
         #[arg(long)]
         port_file: PathBuf,
+        #[command(flatten)]
+        cache: CacheArgs,
     },
     /// Stands in for Stripe, unkindly; GET /_ledger tells what was really charged.
     Stripe(StripeOptions),
@@ -78,8 +81,8 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match Cli::parse().command {
         Command::Bench(options) => runtime.block_on(bench::scenarios::run(options)),
-        Command::Serve { database_url, port_file } => {
-            runtime.block_on(bench::server::serve(&database_url, &port_file))
+        Command::Serve { database_url, port_file, cache } => {
+            runtime.block_on(bench::server::serve(&database_url, &port_file, &cache))
         }
         Command::Stripe(options) => runtime.block_on(stand_in(options)),
     }

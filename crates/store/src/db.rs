@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::postgres::Postgres;
@@ -21,6 +22,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(2);
 #[derive(Clone)]
 pub struct Db {
     engine: Arc<EngineDb>,
+    commits: Arc<AtomicU64>,
 }
 
 enum EngineDb {
@@ -76,13 +78,22 @@ impl Db {
     /// # Errors
     /// When the URL or the file is unusable. PostgreSQL is first contacted by the first statement.
     pub fn open(url: &DatabaseUrl) -> Result<Self> {
+        let commits = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&commits);
         let engine = match url {
             DatabaseUrl::Sqlite { path, durable } => {
-                EngineDb::Sqlite(Sqlite::open(path, *durable)?)
+                EngineDb::Sqlite(Sqlite::open(path, *durable, counted)?)
             }
-            DatabaseUrl::Postgres(url) => EngineDb::Postgres(Postgres::open(url)?),
+            DatabaseUrl::Postgres(url) => EngineDb::Postgres(Postgres::open(url, counted)?),
         };
-        Ok(Self { engine: Arc::new(engine) })
+        Ok(Self { engine: Arc::new(engine), commits })
+    }
+
+    /// Commits through this door so far, those included of which nobody knows whether they came to
+    /// pass. It has moved on before anybody is told of a commit: who saw the same number before and
+    /// after something has missed no change that was made through this door.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
     }
 
     pub fn engine(&self) -> Engine {

@@ -43,7 +43,10 @@ pub enum Error {
 
 /// Constraints that only a race can violate: the decision has looked, and another node was faster.
 /// Deciding again sees what that node stored.
-const RACES: [&str; 3] = [
+const RACES: [&str; 6] = [
+    "admission_pkey",
+    "admission_order_id_line_no_number_key",
+    "event_product_id_key",
     "idempotency_pkey",
     "idempotency_account_id_key_key",
     "stock_level_variant_id_location_id_key",

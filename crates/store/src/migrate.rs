@@ -35,6 +35,12 @@ migrations! {
     2 "0002_scope_version";
     3 "0003_commerce";
     4 "0004_session";
+    5 "0005_second_factor";
+    6 "0006_permission";
+    7 "0007_facets";
+    8 "0008_admin";
+    9 "0009_desk";
+    10 "0010_event";
 }
 
 const RECORD_TABLE: &str = "create table if not exists schema_migration (\

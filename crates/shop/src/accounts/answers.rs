@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
 use super::password::{PasswordError, RETRY_BUSY};
+use super::second_factor::FactorRefused;
 use super::{Account, AccountRefused, AccountsError, Invalid, LoginRefused, PasswordRefused};
 use crate::platform::answer::json;
 use crate::platform::etag::etag;
@@ -66,7 +67,7 @@ fn wrong_password() -> Problem {
     Problem::bad_request("wrong_password", detail).errors(vec![error])
 }
 
-fn throttled(retry_after: Duration) -> Problem {
+pub(super) fn throttled(retry_after: Duration) -> Problem {
     Problem::too_many(retry_after)
         .code("login_throttled")
         .detail("Too many wrong passwords; wait as long as Retry-After says.")
@@ -90,6 +91,10 @@ impl From<LoginRefused> for Problem {
             LoginRefused::WrongCredentials => Problem::unauthorized()
                 .code("invalid_credentials")
                 .detail("No active account has this name and password."),
+            LoginRefused::SecondFactorRequired => Problem::unauthorized()
+                .code("second_factor_required")
+                .detail("This account needs a second factor: send its `code` as well."),
+            LoginRefused::WrongSecondFactor => FactorRefused::WrongCode.into(),
             LoginRefused::Throttled { retry_after } => throttled(retry_after),
             LoginRefused::Failed(error) => error.into(),
         }

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::answers::{created, shown};
 use super::{
     Account, AccountPatch, Actor, By, Identity, MaybeIdentity, NewAccount, NewPassword,
-    PasswordRefused, Role, Staff, check_own_password, queries,
+    PasswordRefused, Role, Staff, check_own_password, on, queries, to,
 };
 use crate::App;
 use crate::platform::answer::{answer, json};
@@ -96,7 +96,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Op
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
-struct AccountChange {
+pub(super) struct AccountChange {
     #[serde(default)]
     #[schema(min_length = 3, max_length = 254, pattern = r"^[^@\s]+@[^@\s]+$", nullable = false)]
     email: Option<String>,
@@ -130,7 +130,7 @@ impl AccountChange {
         (fields, &self.birth_date, self.role, self.password.is_some())
     }
 
-    fn into_patch(self) -> AccountPatch {
+    pub(super) fn into_patch(self) -> AccountPatch {
         AccountPatch {
             email: self.email,
             name: self.name.map(Option::unwrap_or_default),
@@ -263,7 +263,11 @@ async fn sign_up(
     security(("token" = [])),
     responses((status = 200, body = Page<Account>), Read)
 )]
-async fn list(State(app): State<App>, _staff: Staff, uri: Uri) -> Result<Response, Problem> {
+async fn list(
+    State(app): State<App>,
+    _staff: Staff<on::Accounts, to::View>,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let request = ListRequest::from_uri(&queries::ACCOUNTS, &uri)?;
     Ok(json(StatusCode::OK, &queries::accounts(&app, &request).await?))
 }
@@ -322,7 +326,7 @@ async fn update_me(
 )]
 async fn account(
     State(app): State<App>,
-    _staff: Staff,
+    _staff: Staff<on::Accounts, to::View>,
     PathId(id): PathId,
 ) -> Result<Response, Problem> {
     let account = queries::account(&app, id).await?;
@@ -346,7 +350,7 @@ async fn account(
 )]
 async fn update(
     State(app): State<App>,
-    Staff(identity): Staff,
+    Staff(identity, ..): Staff<on::Accounts, to::Change>,
     PathId(id): PathId,
     key: IdempotencyKey,
     if_match: IfMatch,
@@ -376,7 +380,7 @@ async fn update(
 )]
 async fn deactivate(
     State(app): State<App>,
-    Staff(identity): Staff,
+    Staff(identity, ..): Staff<on::Accounts, to::Change>,
     PathId(id): PathId,
     key: IdempotencyKey,
     if_match: IfMatch,
@@ -403,7 +407,7 @@ async fn deactivate(
 )]
 async fn reactivate(
     State(app): State<App>,
-    Staff(identity): Staff,
+    Staff(identity, ..): Staff<on::Accounts, to::Change>,
     PathId(id): PathId,
     key: IdempotencyKey,
     if_match: IfMatch,
@@ -428,7 +432,7 @@ async fn reactivate(
 )]
 async fn delete(
     State(app): State<App>,
-    Staff(identity): Staff,
+    Staff(identity, ..): Staff<on::Accounts, to::Delete>,
     PathId(id): PathId,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {

@@ -1,5 +1,6 @@
 //! Who is asking: tokens, and the extractors that handlers name their actor with.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -14,6 +15,7 @@ use utoipa::Modify;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
+use super::permissions::{Deed, Part, Permissions};
 use super::verified::SecretHash;
 use super::{Role, queries};
 use crate::App;
@@ -32,6 +34,8 @@ pub struct Identity {
     pub account_id: i64,
     pub role: Role,
     pub username: Arc<str>,
+    /// What it may do as staff; customers have none.
+    pub permissions: Permissions,
     /// None: in a browser, see [`super::Session`].
     pub token_id: Option<i64>,
 }
@@ -79,9 +83,10 @@ impl Modify for TokenSecurity {
 #[derive(Debug, Clone)]
 pub struct MaybeIdentity(pub Option<Identity>);
 
-/// An account of staff or above.
+/// An account of staff or above that may do `To` on `On`: `Staff<on::Stock, to::View>`. A handler
+/// cannot ask for staff without saying for what.
 #[derive(Debug, Clone)]
-pub struct Staff(pub Identity);
+pub struct Staff<On, To>(pub Identity, pub PhantomData<(On, To)>);
 
 /// A superuser.
 #[derive(Debug, Clone)]
@@ -119,16 +124,13 @@ impl FromRequestParts<App> for Identity {
     }
 }
 
-async fn at_least(role: Role, parts: &mut Parts, app: &App) -> Result<Identity, Problem> {
-    let identity = Identity::from_request_parts(parts, app).await?;
-    if identity.role < role { Err(Problem::forbidden()) } else { Ok(identity) }
-}
-
-impl FromRequestParts<App> for Staff {
+impl<On: Part, To: Deed> FromRequestParts<App> for Staff<On, To> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        at_least(Role::Staff, parts, app).await.map(Self)
+        let identity = Identity::from_request_parts(parts, app).await?;
+        identity.require(On::CAPABILITY, To::VERB)?;
+        Ok(Self(identity, PhantomData))
     }
 }
 
@@ -136,7 +138,8 @@ impl FromRequestParts<App> for Superuser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        at_least(Role::Superuser, parts, app).await.map(Self)
+        let identity = Identity::from_request_parts(parts, app).await?;
+        if identity.role < Role::Superuser { Err(Problem::forbidden()) } else { Ok(Self(identity)) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Accounts: who somebody is, how they prove it, and what they may do.
 //!
-//! Owns the tables `account`, `token` and `session`. What always holds:
+//! Owns the tables `account`, `token`, `session`, `second_factor`, `recovery_code` and
+//! `staff_permission`. What always holds:
 //!
 //! - Passwords, tokens and sessions are stored as hashes only, and none leaves again.
 //! - Usernames and e-mail addresses are unique whatever their case, and no name is another
@@ -9,18 +10,24 @@
 //!   end to that holds on this node at once, on others within [`verified::CACHED_MAX`].
 //! - A token serves the API, a session the pages: neither is taken for the other, so that no other
 //!   site's page can make a browser use the API.
-//! - Accounts are never deleted, and one superuser stays active.
+//! - Accounts are never deleted, and one superuser stays active. Who is erased leaves a number.
 
+pub(crate) mod admin;
 mod answers;
 mod api;
 pub mod auth;
 mod commands;
 pub mod demo;
+pub mod erase;
+pub mod export;
 mod pages;
 pub mod password;
+mod permission_api;
+mod permission_commands;
 pub mod permissions;
 pub mod queries;
 pub mod rules;
+pub mod second_factor;
 mod session_commands;
 pub mod sessions;
 mod sql;
@@ -44,8 +51,10 @@ pub use commands::{
     create_superuser, sign_up,
 };
 pub(crate) use pages::router as pages;
-pub use permissions::{Capability, Verb};
-pub use sessions::{MaybeSession, Session, SignedIn, StaffSession};
+pub use permission_commands::{PermissionsRefused, Rights, Wanted, rights, set_permissions};
+pub use permissions::{Capability, Permission, Permissions, Verb, on, to};
+pub(crate) use sessions::SECOND_FACTOR_MISSING;
+pub use sessions::{MaybeSession, Session, SessionState, SignedIn, StaffSession};
 pub use tokens::{
     Credentials, Login, LoginRefused, PasswordRefused, check_own_password, issue_token, login,
     revoke_token,
@@ -152,7 +161,10 @@ impl Accounts {
 
 /// The routes of accounts and tokens, under `/api/v1`.
 pub fn router() -> OpenApiRouter<App> {
-    api::router().merge(token_api::router())
+    api::router()
+        .merge(token_api::router())
+        .merge(permission_api::router())
+        .merge(second_factor::router())
 }
 
 /// Every statement of this capability.

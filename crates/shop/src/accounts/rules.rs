@@ -22,11 +22,21 @@ pub fn username(text: &str) -> Checked {
     if !within(text, 1, USERNAME_CHARS_MAX) {
         return Err("A username has 1 to 150 characters.");
     }
-    if text.chars().all(|c| c.is_alphanumeric() || "@.+-_".contains(c)) {
-        Ok(())
-    } else {
-        Err("A username is made of letters, digits and the characters @ . + - _ only.")
+    if !text.chars().all(|c| c.is_alphanumeric() || "@.+-_".contains(c)) {
+        return Err("A username is made of letters, digits and the characters @ . + - _ only.");
     }
+    if key(text).starts_with(ERASED) {
+        return Err("This username is kept for accounts that were erased.");
+    }
+    Ok(())
+}
+
+/// What the names and addresses of erased accounts begin with; nobody else has such a one.
+pub const ERASED: &str = "erased-";
+
+/// The username and the e-mail address of an erased account.
+pub fn erased(id: i64) -> (String, String) {
+    (format!("{ERASED}{id}"), format!("{ERASED}{id}@invalid"))
 }
 
 /// One `@` between two parts without spaces. Whether mail arrives there, only mail can tell.
@@ -34,11 +44,13 @@ pub fn email(text: &str) -> Checked {
     if !within(text, 3, EMAIL_CHARS_MAX) {
         return Err("An e-mail address has at most 254 characters.");
     }
-    if looks_like_email(text) {
-        Ok(())
-    } else {
-        Err("An e-mail address has one @ with something on both sides, and no spaces.")
+    if !looks_like_email(text) {
+        return Err("An e-mail address has one @ with something on both sides, and no spaces.");
     }
+    if key(text).starts_with(ERASED) && key(text).ends_with("@invalid") {
+        return Err("This e-mail address is kept for accounts that were erased.");
+    }
+    Ok(())
 }
 
 /// True if the text could be somebody's e-mail address.
@@ -151,13 +163,23 @@ mod tests {
                 "username",
                 username,
                 &["ana", "Ana.B+c-d_e@f", "ünï", "小林", &long(150)],
-                &["", "a b", "a/b", "a\0", "a\n", &long(151), "<b>"],
+                &["", "a b", "a/b", "a\0", "a\n", &long(151), "<b>", "Erased-7"],
             ),
             (
                 "email",
                 email,
                 &["a@b", "ana@shop.example", "é@é.fr"],
-                &["", "@", "a@", "@b", "a@b@c", "a b@c", "a@b\n", &format!("{}@b", long(253))],
+                &[
+                    "",
+                    "@",
+                    "a@",
+                    "@b",
+                    "a@b@c",
+                    "a b@c",
+                    "a@b\n",
+                    &format!("{}@b", long(253)),
+                    "erased-7@invalid",
+                ],
             ),
             (
                 "password",

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::auth::token_hash;
 use super::commands::only_id;
-use super::sessions::{self, SESSIONS_PER_ACCOUNT_MAX};
+use super::sessions::{self, SESSIONS_PER_ACCOUNT_MAX, SessionState};
 use super::sql::{
-    END_SESSION, INSERT_SESSION, LIVE_SESSION, LOCK_ACCOUNT, PRUNE_SESSIONS, REHASH, TOUCH_SESSION,
+    CONFIRMED_FACTOR, END_OTHER_SESSIONS, END_SESSION, INSERT_SESSION, LIVE_SESSION, LOCK_ACCOUNT,
+    PRUNE_SESSIONS, REHASH, TOUCH_SESSION,
 };
 use super::tokens::Checked;
 use super::update::locked;
@@ -30,6 +31,8 @@ pub(super) struct Begun {
     pub(super) id: i64,
     #[serde(skip)]
     pub(super) expires_at: Timestamp,
+    #[serde(skip)]
+    pub(super) state: SessionState,
 }
 
 /// The account is gone, deactivated, or has another password by now.
@@ -43,7 +46,8 @@ impl Command for Begin {
 
     fn load(&self) -> Vec<Statement> {
         let account = Statement::new(&LOCK_ACCOUNT, vec![self.checked.account_id.into()]);
-        vec![account, next_ids("session", 1)]
+        let factor = Statement::new(&CONFIRMED_FACTOR, vec![self.checked.account_id.into()]);
+        vec![account, next_ids("session", 1), factor]
     }
 
     fn decide(&self, loaded: &[Rows], changes: &mut Changes) -> Result<Decision<Begun, NotUsable>> {
@@ -73,9 +77,14 @@ impl Command for Begin {
             let params = vec![account_id.into(), rehash.as_str().into()];
             changes.store(Statement::new(&REHASH, params));
         }
-        let audit = json!({"account_id": [null, account_id], "browser": [null, self.browser]});
+        // Not what the browser called itself: that goes with the session, this stays.
+        let audit = json!({"account_id": [null, account_id]});
         changes.audit("session.begun", "session", id, audit);
-        Ok(Decision::Accept(Begun { id, expires_at }))
+        let state = match loaded[2].is_empty() {
+            true => SessionState::PasswordOnly,
+            false => SessionState::Unverified,
+        };
+        Ok(Decision::Accept(Begun { id, expires_at, state }))
     }
 }
 
@@ -109,6 +118,31 @@ impl Command for End {
         let params = vec![self.account_id.into(), self.id.into(), changes.now.into()];
         changes.store(Statement::new(&END_SESSION, params));
         changes.audit("session.ended", "session", self.id, json!({"ended": [false, true]}));
+        Ok(Decision::Accept(()))
+    }
+}
+
+/// Ends every session of an account but one.
+pub(super) struct EndOthers {
+    pub(super) account_id: i64,
+    pub(super) kept: i64,
+}
+
+impl Command for EndOthers {
+    type Accepted = ();
+    type Refused = ();
+    const NAME: &'static str = "end_other_sessions";
+    const STATUS: u16 = 204;
+
+    fn load(&self) -> Vec<Statement> {
+        Vec::new()
+    }
+
+    fn decide(&self, _: &[Rows], changes: &mut Changes) -> Result<Decision<(), ()>> {
+        let params = vec![self.account_id.into(), self.kept.into(), changes.now.into()];
+        changes.store(Statement::new(&END_OTHER_SESSIONS, params));
+        let audit = json!({"others_ended": [false, true]});
+        changes.audit("session.ended_others", "session", self.kept, audit);
         Ok(Decision::Accept(()))
     }
 }

@@ -58,6 +58,57 @@ statements! {
         where account_id = $1 and id = $2 and ended_at is null";
     LIVE_SESSION = "select id from session
         where account_id = $1 and id = $2 and ended_at is null";
+    /// What an account is restricted to; null: it is not.
+    LISTED = "select case when a.restricted then coalesce(
+            (select string_agg(p.capability || '.' || p.verb, ' ') from staff_permission p
+                where p.account_id = a.id), '') end
+        from account a where a.id = $1";
+    SET_RESTRICTED = "update account set restricted = $2, version = $3, updated_at = $4
+        where id = $1";
+    DROP_PERMISSIONS = "delete from staff_permission where account_id = $1";
+    INSERT_PERMISSION = "insert into staff_permission (account_id, capability, verb)
+        values ($1, $2, $3)";
+    LOCK_FACTOR = {
+        sqlite: "select secret, confirmed_at, last_step from second_factor where account_id = $1",
+        postgres: "select secret, confirmed_at, last_step from second_factor
+            where account_id = $1 for update",
+    };
+    LOCK_RECOVERY = {
+        sqlite: "select account_id from recovery_code
+            where account_id = $1 and hash = $2 and used_at is null",
+        postgres: "select account_id from recovery_code
+            where account_id = $1 and hash = $2 and used_at is null for update",
+    };
+    INSERT_FACTOR = "insert into second_factor (account_id, secret, created_at, last_step)
+        values ($1, $2, $3, 0)";
+    CONFIRM_FACTOR = "update second_factor set confirmed_at = $2, last_step = $3
+        where account_id = $1";
+    NOTE_STEP = "update second_factor set last_step = $2 where account_id = $1";
+    DROP_FACTOR = "delete from second_factor where account_id = $1";
+    INSERT_RECOVERY = "insert into recovery_code (account_id, hash) values ($1, $2)";
+    USE_RECOVERY = "update recovery_code set used_at = $3 where account_id = $1 and hash = $2";
+    DROP_RECOVERY = "delete from recovery_code where account_id = $1";
+    VERIFY_SESSION = "update session set hash = $3, verified_at = $4, seen_at = $4
+        where account_id = $1 and id = $2 and ended_at is null";
+    CONFIRMED_FACTOR = "select account_id from second_factor
+        where account_id = $1 and confirmed_at is not null";
+    ERASE_ACCOUNT = "update account set username = $2, username_key = $2, email = $3,
+            email_key = $3, name = '', phone = '', identity_document = null, birth_date = null, password_hash = $4,
+            active = $5, version = $6, updated_at = $7
+        where id = $1";
+    ERASE_TOKENS = "delete from token where account_id = $1";
+    ERASE_SESSIONS = "delete from session where account_id = $1";
+    /// Answers that were kept for repetitions say who asked.
+    ERASE_ANSWERS = "delete from idempotency where account_id = $1";
+    /// What the audit says about an account, without the person.
+    ERASE_AUDIT = {
+        sqlite: "update audit set changes = json_remove(changes, '$.username', '$.email', '$.name',
+                '$.phone', '$.identity_document', '$.birth_date')
+            where entity = 'account' and entity_id = $1",
+        postgres: "update audit set changes = changes - array['username', 'email', 'name', 'phone',
+                'identity_document', 'birth_date']
+            where entity = 'account' and entity_id = $1",
+    };
     /// Of several requests at once, one moves the moment on.
     TOUCH_SESSION = "update session set seen_at = $2 where id = $1 and seen_at < $3";
 }

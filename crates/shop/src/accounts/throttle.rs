@@ -17,7 +17,7 @@ use moka::sync::Cache;
 /// Budgets that are remembered.
 const KEYS_MAX: u64 = 100_000;
 /// Longer than any budget takes to fill up again: forgetting it then changes nothing.
-const FORGET_AFTER: Duration = Duration::from_secs(600);
+const FORGET_AFTER: Duration = Duration::from_secs(900);
 
 /// A budget of failures that fills up again at a steady rate.
 #[derive(Debug, Clone, Copy)]
@@ -31,12 +31,18 @@ pub const PER_ACCOUNT: Budget = Budget { burst: 10, refill: Duration::from_secs(
 /// Wrong passwords for any accounts from one network.
 pub const PER_NETWORK: Budget = Budget { burst: 100, refill: Duration::from_secs(1) };
 
+/// Wrong second factors of one account, from anywhere: with three codes of a million that work, one
+/// in two hundred attackers who have the password gets in within a day.
+pub const PER_SECOND_FACTOR: Budget = Budget { burst: 10, refill: Duration::from_secs(60) };
+
 /// Whose password was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
     Account(i64),
     /// A name that no account has, as a hash.
     Unknown(u64),
+    /// The second factor of an account.
+    SecondFactor(i64),
 }
 
 /// A client's network: the first 24 bits of IPv4, the first 64 of IPv6.
@@ -52,6 +58,11 @@ impl From<IpAddr> for Network {
             }
         }
     }
+}
+
+impl Network {
+    /// Every network at once.
+    const ANY: Self = Self(0, false);
 }
 
 type Key = (Option<Subject>, Network);
@@ -90,8 +101,33 @@ impl Throttle {
         network: Network,
         now: Timestamp,
     ) -> Result<Attempt, Duration> {
-        let full_at = |subject| self.budgets.get_with((subject, network), FullAt::default);
-        let budgets = [(full_at(None), PER_NETWORK), (full_at(Some(subject)), PER_ACCOUNT)];
+        self.take_both((None, network), (Some(subject), network), PER_ACCOUNT, now)
+    }
+
+    /// As [`Throttle::attempt`], for the second factor of an account: its own budget is one for all
+    /// networks.
+    ///
+    /// # Errors
+    /// As [`Throttle::attempt`].
+    pub fn attempt_code(
+        &self,
+        account: i64,
+        network: Network,
+        now: Timestamp,
+    ) -> Result<Attempt, Duration> {
+        let own = (Some(Subject::SecondFactor(account)), Network::ANY);
+        self.take_both((None, network), own, PER_SECOND_FACTOR, now)
+    }
+
+    fn take_both(
+        &self,
+        network: Key,
+        own: Key,
+        budget: Budget,
+        now: Timestamp,
+    ) -> Result<Attempt, Duration> {
+        let full_at = |key| self.budgets.get_with(key, FullAt::default);
+        let budgets = [(full_at(network), PER_NETWORK), (full_at(own), budget)];
         take(&budgets[0].0, budgets[0].1, now)?;
         if let Err(wait) = take(&budgets[1].0, budgets[1].1, now) {
             give_back(&budgets[0].0, budgets[0].1);
@@ -184,6 +220,20 @@ mod tests {
         assert_eq!(admitted, 100);
         assert!(throttle.attempt(ANA, network("2001:db8:1:2:ffff::9"), at(0)).is_err());
         assert!(throttle.attempt(ANA, network("2001:db8:1:3::1"), at(0)).is_ok());
+    }
+
+    #[test]
+    fn second_factors_have_one_budget_wherever_they_come_from() {
+        let throttle = Throttle::default();
+        for n in 0..10 {
+            let from = network(&format!("192.0.{n}.1"));
+            assert!(throttle.attempt_code(1, from, at(0)).is_ok());
+        }
+        let far = network("198.51.100.7");
+        assert_eq!(throttle.attempt_code(1, far, at(0)).err(), Some(Duration::from_secs(60)));
+        assert!(throttle.attempt_code(2, far, at(0)).is_ok());
+        assert!(throttle.attempt(ANA, far, at(0)).is_ok(), "the password is another matter");
+        assert!(throttle.attempt_code(1, far, at(60)).is_ok());
     }
 
     #[test]

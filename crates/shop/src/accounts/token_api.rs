@@ -20,6 +20,9 @@ use crate::platform::problem::{FieldError, Problem};
 use crate::platform::request::ClientIp;
 use crate::platform::responses::{Act, Read, Write};
 
+/// Longer codes are refused unread.
+const CODE_CHARS_MAX: usize = 40;
+
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(log_in, tokens))
@@ -44,6 +47,11 @@ struct NewLogin {
     #[garde(length(chars, max = rules::PASSWORD_CHARS_MAX))]
     #[schema(max_length = 128, example = "nine blue herons")]
     password: String,
+    /// Six digits of the account's second factor, or a recovery code: for accounts that have one.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = CODE_CHARS_MAX)))]
+    #[schema(max_length = 40, nullable = false, example = "287082")]
+    code: Option<String>,
     /// What to call the token in the list.
     #[serde(default)]
     #[garde(custom(check_label))]
@@ -113,7 +121,7 @@ async fn log_in(
 ) -> Result<Response, Problem> {
     let identifier = body.identifier()?;
     let credentials = Credentials { identifier, password: &body.password, label: &body.label };
-    let login = super::login(&app, credentials, client).await?;
+    let login = super::login(&app, credentials, body.code.as_deref(), client).await?;
     let basket_id = match &body.basket_token {
         Some(token) => merged(&app, login.account_id, token).await,
         None => None,

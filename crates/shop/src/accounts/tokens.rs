@@ -12,6 +12,7 @@ use serde_json::json;
 use super::auth::{new_token, token_hash};
 use super::commands::only_id;
 use super::password::{PasswordError, Verdict};
+use super::second_factor::{self, Shown, note_failure};
 use super::sql::{INSERT_TOKEN, LIVE_TOKEN, LOCK_ACCOUNT, PRUNE_TOKENS, REHASH, REVOKE};
 use super::throttle::Subject;
 use super::update::{locked, run_and_forget};
@@ -52,6 +53,11 @@ pub enum LoginRefused {
     WrongCredentials,
     #[error("too many wrong passwords; try again in {retry_after:?}")]
     Throttled { retry_after: Duration },
+    /// The password was right, but the account has a second factor.
+    #[error("a second factor is needed")]
+    SecondFactorRequired,
+    #[error("this second factor is wrong or was used already")]
+    WrongSecondFactor,
     #[error(transparent)]
     Failed(#[from] AccountsError),
 }
@@ -89,23 +95,26 @@ impl From<PasswordRefused> for LoginRefused {
     }
 }
 
-/// Logs in from a client's address. Names that nobody has take as long as those that somebody has.
+/// Logs in from a client's address, with the code of a second factor if the account has one. Names
+/// that nobody has take as long as those that somebody has.
 ///
 /// # Errors
 /// See [`LoginRefused`].
 pub async fn login(
     app: &App,
     credentials: Credentials<'_>,
+    code: Option<&str>,
     client: IpAddr,
 ) -> Result<Login, LoginRefused> {
-    counted(log_in(app, credentials, client).await)
+    counted(log_in(app, credentials, code, client).await)
 }
 
 /// Counts how a login ended.
 pub(super) fn counted<T>(result: Result<T, LoginRefused>) -> Result<T, LoginRefused> {
     let outcome = match &result {
         Ok(_) => "accepted",
-        Err(LoginRefused::WrongCredentials) => "wrong",
+        Err(LoginRefused::WrongCredentials | LoginRefused::WrongSecondFactor) => "wrong",
+        Err(LoginRefused::SecondFactorRequired) => "incomplete",
         Err(LoginRefused::Throttled { .. }) => "throttled",
         Err(LoginRefused::Failed(_)) => "failed",
     };
@@ -116,13 +125,27 @@ pub(super) fn counted<T>(result: Result<T, LoginRefused>) -> Result<T, LoginRefu
 async fn log_in(
     app: &App,
     credentials: Credentials<'_>,
+    code: Option<&str>,
     client: IpAddr,
 ) -> Result<Login, LoginRefused> {
     let checked = check_credentials(app, credentials, client).await?;
-    let issue = Issue::new(checked.account_id, credentials.label, app.clock.now())
-        .map_err(AccountsError::from)?;
-    let issue = Issue { checked_hash: Some(checked.hash), rehash: checked.rehash, ..issue };
-    run_issue(app, issue).await
+    let (account, now) = (checked.account_id, app.clock.now());
+    let issue = Issue::new(account, credentials.label, now).map_err(AccountsError::from)?;
+    let asked = Asked { checked_hash: checked.hash, code: code.map(str::to_owned) };
+    let issue = Issue { asked: Some(asked), rehash: checked.rehash, ..issue };
+    if code.is_none() {
+        return run_issue(app, issue).await;
+    }
+    let attempt = app.accounts.throttle.attempt_code(account, client.into(), now);
+    let attempt = attempt.map_err(|retry_after| LoginRefused::Throttled { retry_after })?;
+    let result = run_issue(app, issue).await;
+    match &result {
+        Err(LoginRefused::WrongSecondFactor) => {
+            note_failure(app, account).await.map_err(AccountsError::from)?;
+        }
+        _ => attempt.succeeded(),
+    }
+    result
 }
 
 /// An account whose password was right.
@@ -224,7 +247,9 @@ async fn run_issue(app: &App, issue: Issue) -> Result<Login, LoginRefused> {
         Outcome::Accepted(issued) => {
             Ok(Login { account_id, token_id: issued.id, token, expires_at })
         }
-        Outcome::Refused(NotUsable) => Err(LoginRefused::WrongCredentials),
+        Outcome::Refused(IssueRefused::NotUsable) => Err(LoginRefused::WrongCredentials),
+        Outcome::Refused(IssueRefused::NoCode) => Err(LoginRefused::SecondFactorRequired),
+        Outcome::Refused(IssueRefused::WrongCode) => Err(LoginRefused::WrongSecondFactor),
         Outcome::Replayed { .. } | Outcome::KeyReused => unreachable!("no key was given"),
     }
 }
@@ -234,9 +259,17 @@ struct Issue {
     label: String,
     token: String,
     expires_at: Timestamp,
-    /// The hash that the password was checked against, which must still be the stored one.
-    checked_hash: Option<String>,
+    /// What must be right; none when other means have told who asks.
+    asked: Option<Asked>,
     rehash: Option<String>,
+}
+
+/// What somebody logs in with.
+struct Asked {
+    /// The hash that the password was checked against, which must still be the stored one.
+    checked_hash: String,
+    /// Of the second factor.
+    code: Option<String>,
 }
 
 impl Issue {
@@ -246,7 +279,7 @@ impl Issue {
             label: label.to_owned(),
             token: new_token()?,
             expires_at: now + TOKEN_LIFETIME,
-            checked_hash: None,
+            asked: None,
             rehash: None,
         })
     }
@@ -258,30 +291,48 @@ struct Issued {
     id: i64,
 }
 
-/// The account is gone, deactivated, or has another password by now.
-struct NotUsable;
+/// Why no token was issued.
+enum IssueRefused {
+    /// The account is gone, deactivated, or has another password by now.
+    NotUsable,
+    /// The account has a second factor, of which no code came.
+    NoCode,
+    WrongCode,
+}
 
 impl Command for Issue {
     type Accepted = Issued;
-    type Refused = NotUsable;
+    type Refused = IssueRefused;
     const NAME: &'static str = "issue_token";
     const STATUS: u16 = 201;
 
     fn load(&self) -> Vec<Statement> {
-        vec![Statement::new(&LOCK_ACCOUNT, vec![self.account_id.into()]), next_ids("token", 1)]
+        let account = Statement::new(&LOCK_ACCOUNT, vec![self.account_id.into()]);
+        let code = self.asked.as_ref().and_then(|asked| asked.code.as_deref());
+        let [factor, recovery] = second_factor::load(self.account_id, code);
+        vec![account, next_ids("token", 1), factor, recovery]
     }
 
     fn decide(
         &self,
         loaded: &[Rows],
         changes: &mut Changes,
-    ) -> Result<Decision<Issued, NotUsable>, Error> {
+    ) -> Result<Decision<Issued, IssueRefused>, Error> {
         let Some((account, hash)) = locked(&loaded[0])? else {
-            return Ok(Decision::Refuse(NotUsable));
+            return Ok(Decision::Refuse(IssueRefused::NotUsable));
         };
-        let other_password = self.checked_hash.as_ref().is_some_and(|checked| *checked != hash);
+        let other_password = self.asked.as_ref().is_some_and(|asked| asked.checked_hash != hash);
         if !account.active || other_password {
-            return Ok(Decision::Refuse(NotUsable));
+            return Ok(Decision::Refuse(IssueRefused::NotUsable));
+        }
+        if let Some(asked) = &self.asked {
+            let code = asked.code.as_deref();
+            match second_factor::check(self.account_id, &loaded[2..], code, changes.now)? {
+                Shown::NotNeeded => {}
+                Shown::Right(used) => used.store(changes),
+                Shown::Missing => return Ok(Decision::Refuse(IssueRefused::NoCode)),
+                Shown::Wrong => return Ok(Decision::Refuse(IssueRefused::WrongCode)),
+            }
         }
         let id = only_id(&loaded[1])?;
         let room = TOKENS_PER_ACCOUNT_MAX - 1;
@@ -300,7 +351,8 @@ impl Command for Issue {
             let params = vec![self.account_id.into(), rehash.as_str().into()];
             changes.store(Statement::new(&REHASH, params));
         }
-        let audit = json!({"account_id": [null, self.account_id], "label": [null, self.label]});
+        // Not what the owner calls it: that goes with the token, this stays.
+        let audit = json!({"account_id": [null, self.account_id]});
         changes.audit("token.issued", "token", id, audit);
         Ok(Decision::Accept(Issued { id }))
     }

@@ -1,5 +1,5 @@
-//! Remembers who has proved who they are, for at most [`CACHED_MAX`], under the SHA-256 of what they
-//! proved it with, never the secret itself.
+//! Remembers who has proved who they are, for at most [`CACHED_MAX`], under the SHA-256 of what
+//! they proved it with, never the secret itself.
 //!
 //! Each entry carries the epoch that was read before its database read. Whatever may end a token or
 //! a session (revocation, deactivation, another role or password) moves the epoch on after its

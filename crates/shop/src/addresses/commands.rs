@@ -32,6 +32,12 @@ statements! {
             region = $8, country = $9, updated_at = $10, version = version + 1
         where id = $1 and account_id = $2";
     DELETE = "delete from address where id = $1 and account_id = $2";
+    ERASE = "delete from address where account_id = $1";
+}
+
+/// Deletes every address of an account that is erased.
+pub(crate) fn erasure(account_id: i64) -> Statement {
+    Statement::new(&ERASE, vec![account_id.into()])
 }
 
 /// Why an address was not stored or deleted.

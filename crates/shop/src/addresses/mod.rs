@@ -8,6 +8,7 @@
 //! - Events and audit rows say that an address changed, not what it is: it is deleted for good.
 
 mod address;
+pub(crate) mod admin;
 mod api;
 pub mod commands;
 pub mod queries;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::Address;
+use super::{ADDRESSES_PER_ACCOUNT_MAX, Address};
 use crate::App;
 use crate::platform::cursor::Key;
 use crate::platform::lookups::{Field, Kind};
@@ -16,6 +16,9 @@ statements! {
     SHOW = "select id, name, line1, line2, postal_code, city, region, country, created_at,
             updated_at, version
         from address where id = $1 and account_id = $2";
+    OF_ACCOUNT = "select id, name, line1, line2, postal_code, city, region, country, created_at,
+            updated_at, version
+        from address where account_id = $1 order by id limit $2";
 }
 
 /// What addresses can be filtered and sorted by.
@@ -110,6 +113,15 @@ pub async fn page(
     request.compose(&mut sql);
     let rows = app.db.read(sql.finish(), StoredAddress::read).await?;
     Ok(request.page(rows, |address, _| (address.id, Key::of(address.created_at))))
+}
+
+/// All addresses of an account, the oldest first: few enough for one page.
+///
+/// # Errors
+/// The database's.
+pub async fn of_account(app: &App, account_id: i64) -> Result<Vec<StoredAddress>> {
+    let params = vec![account_id.into(), ADDRESSES_PER_ACCOUNT_MAX.into()];
+    app.db.read(Statement::new(&OF_ACCOUNT, params), StoredAddress::read).await
 }
 
 /// An account's own address.

@@ -21,7 +21,6 @@ use super::show::BasketOut;
 use crate::App;
 use crate::accounts::{Identity, MaybeIdentity};
 use crate::orders::{LineRef, parse_currency, resolve_one};
-use crate::platform::command::{Caller, Outcome};
 use crate::platform::extract::{PathId, Valid};
 use crate::platform::problem::Problem;
 use crate::platform::responses::{Act, Read, Write};
@@ -222,15 +221,10 @@ async fn remove_discount(
 
 async fn change_discount(app: App, change: SetDiscount) -> Result<Response, Problem> {
     let (basket, by) = (change.basket, change.by);
-    match app.run(Caller::default(), change).await? {
-        Outcome::Accepted(()) => {
-            Ok(not_stored(StatusCode::OK, requests::read(&app, basket, by).await?))
-        }
-        Outcome::Refused(NoDiscount::NoBasket) => Err(Problem::not_found("basket")),
-        Outcome::Refused(NoDiscount::NotOpen) => Err(not_open(BasketStatus::Ordered, None)),
-        Outcome::Refused(NoDiscount::UnknownCode) => Err(discount_refused(Refusal::Unknown)),
-        Outcome::Replayed { .. } | Outcome::KeyReused => {
-            unreachable!("it is asked without a key")
-        }
+    match requests::change_discount(&app, change).await? {
+        Ok(()) => Ok(not_stored(StatusCode::OK, requests::read(&app, basket, by).await?)),
+        Err(NoDiscount::NoBasket) => Err(Problem::not_found("basket")),
+        Err(NoDiscount::NotOpen) => Err(not_open(BasketStatus::Ordered, None)),
+        Err(NoDiscount::UnknownCode) => Err(discount_refused(Refusal::Unknown)),
     }
 }

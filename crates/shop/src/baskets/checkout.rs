@@ -51,29 +51,29 @@ impl From<GatewayName> for Gateway {
 /// Who buys, where it goes, how it is paid.
 #[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewCheckout {
+pub(super) struct NewCheckout {
     /// Needed of a guest.
     #[garde(length(max = 254), custom(good_email))]
     #[schema(max_length = 254, example = "ana@example.org")]
-    email: Option<String>,
+    pub email: Option<String>,
     /// Needed of a guest; accounts may name a stored one.
     #[garde(dive)]
-    address: Option<Address>,
+    pub address: Option<Address>,
     /// One of the account's stored addresses, instead of `address`.
     #[garde(range(min = 1))]
     #[schema(minimum = 1)]
-    address_id: Option<i64>,
+    pub address_id: Option<i64>,
     #[garde(skip)]
     #[serde(default = "manual")]
-    gateway: GatewayName,
+    pub gateway: GatewayName,
     /// The total that the buyer agrees to, where prices have changed since they were shown.
     #[garde(range(min = 0))]
     #[schema(minimum = 0)]
-    confirm_total_minor: Option<i64>,
+    pub confirm_total_minor: Option<i64>,
     /// One of the account's stored ways to pay: it is charged at once.
     #[garde(range(min = 1))]
     #[schema(minimum = 1)]
-    payment_method_id: Option<i64>,
+    pub payment_method_id: Option<i64>,
 }
 
 fn manual() -> GatewayName {
@@ -159,16 +159,37 @@ async fn check_out(
     IdempotencyKey(key): IdempotencyKey,
     Valid(body): Valid<NewCheckout>,
 ) -> Result<Response, Problem> {
+    let key = key.map(|key| Key::new(key, &operation(id), &body));
+    match place(&app, (id, by), &body, key).await? {
+        Ok(done) => Ok(done.respond(StatusCode::CREATED)),
+        Err(refusal) => Err(not_checked_out(refusal)),
+    }
+}
+
+/// What a key of a checkout is a key of.
+pub(super) fn operation(basket: i64) -> String {
+    format!("POST /api/v1/baskets/{basket}/checkout")
+}
+
+/// Turns a basket into an order, for every door. `Err` in `Ok`: why not.
+///
+/// # Errors
+/// 404 if a guest's token opens no basket; 409 `gateway_unavailable`; 400 for addresses and ways to
+/// pay that are not theirs.
+pub(super) async fn place(
+    app: &App,
+    (id, by): (i64, Holder),
+    body: &NewCheckout,
+    key: Option<Key>,
+) -> Result<Result<Done, CheckoutOutcome>, Problem> {
     let gateway = Gateway::from(body.gateway);
-    payments::ready(&app, gateway)?;
-    let method = payments::stored_method(&app, by, body.payment_method_id).await?;
-    let contact = body.contact(&app, by).await?;
+    payments::ready(app, gateway)?;
+    let method = payments::stored_method(app, by, body.payment_method_id).await?;
+    let contact = body.contact(app, by).await?;
     let key = match key {
-        Some(key) => Some((owner(&app, by).await?, key)),
+        Some(key) => core_key(owner(app, by).await?, Some(key)),
         None => None,
     };
-    let operation = format!("POST /api/v1/baskets/{id}/checkout");
-    let key = key.and_then(|(owner, key)| core_key(owner, Some(Key::new(key, &operation, &body))));
     let checkout = Checkout {
         basket: BasketId(id),
         by,
@@ -183,9 +204,8 @@ async fn check_out(
         Outcome::Checkout(CheckoutOutcome::Placed(placed)) => {
             Done { order: OrderOut::from(&*placed), replayed: answer.replayed }
         }
-        Outcome::Checkout(refusal) => return Err(not_checked_out(refusal)),
-        other => remembered(&app, other).await?,
+        Outcome::Checkout(refusal) => return Ok(Err(refusal)),
+        other => remembered(app, other).await?,
     };
-    let done = payments::begun(&app, done, method).await;
-    Ok(done.respond(StatusCode::CREATED))
+    Ok(Ok(payments::begun(app, done, method).await))
 }

@@ -18,6 +18,8 @@ use crate::App;
 use crate::accounts::Identity;
 use crate::platform::problem::Problem;
 
+/// The cookie that holds the token of a guest's basket.
+pub const BASKET_COOKIE: &str = "__Host-basket";
 /// Every basket's token begins with this, so that leaked ones can be found.
 const TOKEN_PREFIX: &str = "rb_";
 /// Random bytes of a token.

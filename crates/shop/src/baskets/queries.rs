@@ -7,6 +7,7 @@ use runout_core::stock::{BasketStatus, BasketView, LineView};
 use runout_store::{Db, Error, Result, Row, Statement, statements};
 
 use super::show::{Applied, BasketOut};
+use crate::App;
 use crate::discounts::model::read_rule;
 
 statements! {
@@ -15,6 +16,9 @@ statements! {
     BY_TOKEN = "select id, currency, status, order_id from basket where token_hash = $1";
     OPEN_OF_ACCOUNT = "select id from basket
         where account_id = $1 and currency = $2 and status = 'open'";
+    /// Few: one per currency.
+    ALL_OPEN_OF_ACCOUNT = "select id from basket
+        where account_id = $1 and status = 'open' order by id";
     /// The lines of the basket `$1` as they stand at `$2`, prices in `$3`. What others' lapsed
     /// holds still reserve counts as available.
     BASKET_LINES = "select l.variant_id, v.sku, p.title, v.title, l.quantity, l.unit_price_minor,
@@ -42,6 +46,13 @@ statements! {
     DISCOUNT = "select id, percent_bp, amount_minor, currency, active, starts_at, ends_at, uses_max,
             uses_per_customer_max, uses, code
         from discount where id = $1";
+    /// Units in the open basket that a token opens, or in an account's open one in a currency.
+    UNITS_BY_TOKEN = "select cast(coalesce(sum(l.quantity), 0) as bigint)
+        from basket b join basket_line l on l.basket_id = b.id
+        where b.token_hash = $1 and b.status = 'open'";
+    UNITS_OF_ACCOUNT = "select cast(coalesce(sum(l.quantity), 0) as bigint)
+        from basket b join basket_line l on l.basket_id = b.id
+        where b.account_id = $1 and b.currency = $2 and b.status = 'open'";
     /// Variants with lapsed holds, for the sweeper.
     LAPSED_VARIANTS = "select distinct variant_id from hold where expires_at <= $1 limit $2";
 }
@@ -58,6 +69,9 @@ pub(super) struct Found {
 pub(crate) struct GuestBasket {
     pub id: BasketId,
     pub currency: Currency,
+    pub status: BasketStatus,
+    /// What it became.
+    pub order: Option<i64>,
 }
 
 fn currency(row: &Row<'_>, column: usize) -> Result<Currency> {
@@ -139,11 +153,30 @@ pub(super) async fn open_of(db: &Db, account: i64, currency: Currency) -> Result
     db.read_one(Statement::new(&OPEN_OF_ACCOUNT, params), |row| row.get(0)).await
 }
 
+/// The open baskets of an account, one per currency, as they stand now.
+pub(crate) async fn open_baskets(db: &Db, account: i64, now: Timestamp) -> Result<Vec<BasketOut>> {
+    let statement = Statement::new(&ALL_OPEN_OF_ACCOUNT, vec![account.into()]);
+    let ids: Vec<i64> = db.read(statement, |row| row.get(0)).await?;
+    let mut baskets = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(found) = find(db, id).await? {
+            baskets.push(show(db, found, now).await?);
+        }
+    }
+    Ok(baskets)
+}
+
 /// The basket that a guest's token opens.
 pub(crate) async fn by_token(db: &Db, hash: &[u8; 32]) -> Result<Option<GuestBasket>> {
     let statement = Statement::new(&BY_TOKEN, vec![hash.to_vec().into()]);
-    let read =
-        |row: &Row<'_>| Ok(GuestBasket { id: BasketId(row.get(0)?), currency: currency(row, 1)? });
+    let read = |row: &Row<'_>| {
+        Ok(GuestBasket {
+            id: BasketId(row.get(0)?),
+            currency: currency(row, 1)?,
+            status: status(row, 2)?,
+            order: row.get(3)?,
+        })
+    };
     db.read_one(statement, read).await
 }
 
@@ -151,4 +184,17 @@ pub(crate) async fn by_token(db: &Db, hash: &[u8; 32]) -> Result<Option<GuestBas
 pub(super) async fn lapsed(db: &Db, now: Timestamp, limit: i64) -> Result<Vec<VariantId>> {
     let statement = Statement::new(&LAPSED_VARIANTS, vec![now.into(), limit.into()]);
     db.read(statement, |row| Ok(VariantId(row.get(0)?))).await
+}
+
+/// Units in the basket of whoever looks at a page; 0 if there is none.
+pub(super) async fn units(app: &App, account: Option<i64>, token: Option<[u8; 32]>) -> Result<i64> {
+    let statement = match (account, token) {
+        (Some(account), _) => {
+            let params = vec![account.into(), app.currency.code().into()];
+            Statement::new(&UNITS_OF_ACCOUNT, params)
+        }
+        (None, Some(hash)) => Statement::new(&UNITS_BY_TOKEN, vec![hash.to_vec().into()]),
+        (None, None) => return Ok(0),
+    };
+    Ok(app.db.read_one(statement, |row| row.get(0)).await?.unwrap_or(0))
 }

@@ -179,10 +179,26 @@ pub(crate) async fn merge_guest(
 }
 
 async fn ask(app: &App, command: Stock) -> Result<BasketOut, Problem> {
+    match decide(app, command).await? {
+        BasketOutcome::Kept(view) => kept(app, view).await,
+        refusal => Err(refused(refusal)),
+    }
+}
+
+/// [`set_line`] for whoever tells the refusal in words of their own. `Kept`, or why not.
+pub(super) async fn try_set_line(
+    app: &App,
+    (basket, by): (i64, Holder),
+    (variant, quantity): (i64, i64),
+) -> Result<BasketOutcome, Problem> {
+    let (basket, variant) = (BasketId(basket), VariantId(variant));
+    decide(app, Stock::SetLine(SetLine { basket, by, variant, quantity })).await
+}
+
+async fn decide(app: &App, command: Stock) -> Result<BasketOutcome, Problem> {
     let answer = app.stock.ask(Asked { command, key: None }).await.map_err(undecided)?;
     match answer.outcome {
-        Outcome::Basket(BasketOutcome::Kept(view)) => kept(app, view).await,
-        Outcome::Basket(refusal) => Err(refused(refusal)),
+        Outcome::Basket(outcome) => Ok(outcome),
         other => unreachable!("a basket's command has a basket's outcome, not {other:?}"),
     }
 }
@@ -196,6 +212,7 @@ async fn kept(app: &App, view: Arc<BasketView>) -> Result<BasketOut, Problem> {
 }
 
 /// Why a basket got no discount, or lost none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoDiscount {
     NoBasket,
     NotOpen,
@@ -252,5 +269,20 @@ impl Command for SetDiscount {
 
     fn records_max(&self) -> i64 {
         0
+    }
+}
+
+/// Gives a basket a discount by its code, or takes it away.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn change_discount(
+    app: &App,
+    change: SetDiscount,
+) -> Result<Result<(), NoDiscount>> {
+    match app.run(Caller::default(), change).await? {
+        Ran::Accepted(()) => Ok(Ok(())),
+        Ran::Refused(why) => Ok(Err(why)),
+        Ran::Replayed { .. } | Ran::KeyReused => unreachable!("it is asked without a key"),
     }
 }

@@ -15,7 +15,8 @@ use super::products::{self, CreateProduct, UpdateProduct};
 use super::queries::{self, Sight};
 use super::view::{ShowQuery, answer, located, ready_json, refused, sight, tagged, view, written};
 use crate::App;
-use crate::accounts::{MaybeIdentity, Staff};
+use crate::accounts::{MaybeIdentity, Staff, on, to};
+use crate::platform::cache::Scope;
 use crate::platform::command::{Caller, Key};
 use crate::platform::etag::IfMatch;
 use crate::platform::extract::{IdempotencyKey, PathId, Valid};
@@ -68,6 +69,12 @@ async fn list_products(
     MaybeIdentity(identity): MaybeIdentity,
     uri: Uri,
 ) -> Result<Response, Problem> {
+    let asked = (Scope::Shop, "products", uri.query().unwrap_or_default());
+    if identity.is_none()
+        && let Some(ready) = app.answers.ready(&app.db, &app.clock, asked).await
+    {
+        return Ok(ready_json(StatusCode::OK, ready));
+    }
     let request = ListRequest::from_uri(&PRODUCTS, &uri)?;
     let view = view(&app, request.extra("currency"))?;
     let deleted = request.extra("deleted").map_or(Ok(false), |text| truth("deleted", text))?;
@@ -79,10 +86,7 @@ async fn list_products(
         Ok(written(&list::page(&app, &request, &search, sight, view).await?))
     };
     let body = match sight {
-        Sight::Public => {
-            let query = uri.query().unwrap_or_default();
-            app.answers.get(&app.db, &app.clock, ("products", query), page).await?
-        }
+        Sight::Public => app.answers.get(&app.db, &app.clock, asked, page).await?,
         Sight::Staff | Sight::Deleted => page.await?,
     };
     Ok(ready_json(StatusCode::OK, body))
@@ -102,7 +106,7 @@ async fn list_products(
 )]
 async fn create_product(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Create>,
     uri: Uri,
     IdempotencyKey(key): IdempotencyKey,
     Valid(new): Valid<NewProduct>,
@@ -160,7 +164,7 @@ async fn show_product(
 )]
 async fn update_product(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Change>,
     PathId(id): PathId,
     uri: Uri,
     if_match: IfMatch,
@@ -188,7 +192,7 @@ async fn update_product(
 )]
 async fn delete_product(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Delete>,
     PathId(id): PathId,
     if_match: IfMatch,
     IdempotencyKey(key): IdempotencyKey,

@@ -10,7 +10,7 @@ use super::search::Query;
 use crate::App;
 use crate::platform::cursor::Key;
 use crate::platform::lookups::{Field, Kind};
-use crate::platform::page::{ListRequest, Page, Resource};
+use crate::platform::page::{Leaf, ListRequest, Page, Resource};
 use crate::platform::problem::{FieldError, Problem};
 
 /// What products can be filtered and sorted by.
@@ -144,6 +144,64 @@ fn invalid(name: &str, expected: &str) -> Problem {
     Problem::bad_request("invalid_filter", detail).errors(vec![error])
 }
 
+/// Appends what a list was asked for, but neither order nor page.
+pub(super) fn push_matching(
+    sql: &mut Composer,
+    engine: Engine,
+    request: &ListRequest,
+    search: &Search,
+    view: View,
+) {
+    search.compose(sql, engine, view);
+    request.filters.compose(sql);
+}
+
+/// Products that a condition finds, in no order: `condition` appends to a `where` that has one, and
+/// bounds the number of rows.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn shelf(
+    app: &App,
+    view: View,
+    condition: impl FnOnce(&mut Composer),
+) -> Result<Vec<Product>> {
+    let mut sql = Composer::new("");
+    push_select(&mut sql, view);
+    sql.push(INNER).push(Sight::Public.condition());
+    condition(&mut sql);
+    sql.push(") p").push(VARIANTS);
+    read_all(app, sql.finish(), view, 8).await
+}
+
+/// The newest products that are out, newest first.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn newest(app: &App, view: View, rows: i64) -> Result<Vec<Product>> {
+    let found = shelf(app, view, |sql| {
+        sql.push(" and (p.release_at is null or p.release_at <= ").bind(view.now);
+        sql.push(") order by p.id desc limit ").bind(rows);
+    });
+    let mut products = found.await?;
+    products.sort_unstable_by_key(|product| std::cmp::Reverse(product.id));
+    Ok(products)
+}
+
+/// Products that are still to come, the next one first.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn soon(app: &App, view: View, rows: i64) -> Result<Vec<Product>> {
+    let found = shelf(app, view, |sql| {
+        sql.push(" and p.release_at > ").bind(view.now);
+        sql.push(" order by p.release_at, p.id limit ").bind(rows);
+    });
+    let mut products = found.await?;
+    products.sort_unstable_by_key(|product| (product.fields.release_at, product.id));
+    Ok(products)
+}
+
 /// A page of products: one statement, in which prices and availability are looked up for the page's
 /// variants only.
 ///
@@ -160,6 +218,26 @@ pub async fn page(
     let mut products = read_all(app, statement, view, request.limit() as usize + 1).await?;
     products.sort_unstable_by(|one, two| compare(request, one, two));
     Ok(request.page(products, position))
+}
+
+/// [`page`] with the way back, for the pages.
+///
+/// # Errors
+/// The database's.
+pub async fn leaf(
+    app: &App,
+    request: &ListRequest,
+    search: &Search,
+    view: View,
+) -> Result<Leaf<Product>> {
+    let sight = Sight::Public;
+    let statement = statement(Composer::new(""), app.db.engine(), request, search, sight, view);
+    let mut products = read_all(app, statement, view, request.limit() as usize + 1).await?;
+    products.sort_unstable_by(|one, two| {
+        let order = compare(request, one, two);
+        if request.is_backward() { order.reverse() } else { order }
+    });
+    Ok(request.leaf(products, position))
 }
 
 /// The statement of [`page`], after what stands in `sql` already (a test explains it).

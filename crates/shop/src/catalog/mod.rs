@@ -7,18 +7,26 @@
 //! - A product's version grows with every change of it or of its variants.
 //! - `search_text` is [`ProductFields::search_text`](model::ProductFields::search_text) of the row.
 
+pub(crate) mod admin;
 mod api;
+mod browse;
+pub mod cover;
+mod facets;
 pub mod import;
 pub mod input;
 pub mod list;
+mod middles;
 pub mod model;
+mod nearly;
+mod pages;
 pub mod products;
 pub mod queries;
 pub mod search;
+mod show;
 mod sql;
 pub mod variants;
 mod variants_api;
-mod view;
+pub(crate) mod view;
 mod write;
 
 use runout_store::{Error, Result, Sql};
@@ -28,6 +36,9 @@ use crate::App;
 use crate::platform::command::Outcome;
 use crate::pricing::ONE_PER_MOMENT;
 
+pub use nearly::NearlyGone;
+pub(crate) use pages::router as pages;
+pub(crate) use queries::{Pictured, pictured};
 pub(crate) use view::{answer, json, located, price_exists, refused, sight, tagged};
 
 /// The capability's endpoints.

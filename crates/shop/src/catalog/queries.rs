@@ -1,10 +1,14 @@
 //! Reading products with their variants, prices and availability: one statement each.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use runout_core::money::Currency;
 use runout_store::{Composer, Db, Error, Result, Rows, Statement, statements};
 
+use super::cover::Cover;
 use super::model::{Assembler, Product};
+use super::show;
 use crate::App;
 use crate::platform::lookups::{Field, Kind};
 use crate::platform::page::Resource;
@@ -29,6 +33,88 @@ statements! {
         where p.deleted_at is null and p.enabled and (p.release_at is null or p.release_at <= $1)
             and exists (select 1 from stock_level l join location o on o.id = l.location_id
                 where l.variant_id = v.id and o.active and l.on_hand > l.reserved)";
+    /// Variants of which one location has between 1 and `$1` units that can be sold; at most `$2`.
+    LOW = "select l.variant_id from stock_level l join location o on o.id = l.location_id
+        where o.active and l.on_hand - l.reserved >= 1 and l.on_hand - l.reserved <= $1 limit $2";
+    /// Whose picture goes with the variants `$1`.
+    PICTURED = {
+        sqlite: "select v.id, p.id, p.version, p.title, p.artist
+            from variant v join product p on p.id = v.product_id
+            where v.id in (select value from json_each($1))",
+        postgres: "select v.id, p.id, p.version, p.title, p.artist
+            from variant v join product p on p.id = v.product_id where v.id = any($1)",
+    };
+    COVER = "select title, artist, release_year, style, version, enabled
+        from product where id = $1 and deleted_at is null";
+}
+
+/// The product of a variant, as lines of baskets and orders show it.
+#[derive(Debug, Clone)]
+pub(crate) struct Pictured {
+    pub address: String,
+    pub cover: String,
+    pub alt: String,
+    pub title: String,
+    pub artist: String,
+}
+
+/// The products of some variants, by the variants' ids.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn pictured(db: &Db, variants: Vec<i64>) -> Result<HashMap<i64, Pictured>> {
+    let statement = Statement::new(&PICTURED, vec![variants.into()]);
+    let read = db.read(statement, |row| {
+        let (id, version, title): (i64, i64, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        let artist: String = row.get(4)?;
+        let pictured = Pictured {
+            address: show::address(id),
+            cover: show::cover_address(id, version),
+            alt: show::alt(&title, &artist),
+            title,
+            artist,
+        };
+        Ok((row.get::<i64>(0)?, pictured))
+    });
+    Ok(read.await?.into_iter().collect())
+}
+
+/// Variants of which one location has between 1 and `most` units that can be sold.
+pub(super) async fn low_variants(db: &Db, most: i64, limit: i64) -> Result<Vec<i64>> {
+    let statement = Statement::new(&LOW, vec![most.into(), limit.into()]).heavy();
+    db.read(statement, |row| row.get(0)).await
+}
+
+/// What a live product's cover is made of.
+#[derive(Debug, Clone)]
+pub(super) struct CoverOf {
+    title: String,
+    artist: String,
+    year: Option<i64>,
+    style: String,
+    pub version: i64,
+    pub enabled: bool,
+}
+
+impl CoverOf {
+    pub(super) fn cover(&self) -> Cover<'_> {
+        Cover { title: &self.title, artist: &self.artist, year: self.year, style: &self.style }
+    }
+}
+
+/// What the cover of a live product is made of, whether or not it is enabled.
+pub(super) async fn cover(db: &Db, id: i64) -> Result<Option<CoverOf>> {
+    let read = db.read_one(Statement::new(&COVER, vec![id.into()]), |row| {
+        Ok(CoverOf {
+            title: row.get(0)?,
+            artist: row.get(1)?,
+            year: row.get(2)?,
+            style: row.get(3)?,
+            version: row.get(4)?,
+            enabled: row.get(5)?,
+        })
+    });
+    read.await
 }
 
 /// Discs under the names of a predecessor, the Lea Record Shop. `kind` is not among them: its

@@ -12,7 +12,7 @@ use super::queries;
 use super::variants::{self, CreateVariant, UpdateVariant};
 use super::view::{ShowQuery, answer, located, refused, sight, tagged, view};
 use crate::App;
-use crate::accounts::{MaybeIdentity, Staff};
+use crate::accounts::{MaybeIdentity, Staff, on, to};
 use crate::platform::command::{Caller, Key};
 use crate::platform::etag::IfMatch;
 use crate::platform::extract::{IdempotencyKey, PathId, Valid};
@@ -40,7 +40,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 )]
 async fn create_variant(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Create>,
     PathId(product_id): PathId,
     uri: Uri,
     IdempotencyKey(key): IdempotencyKey,
@@ -98,7 +98,7 @@ async fn show_variant(
 )]
 async fn update_variant(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Change>,
     PathId(id): PathId,
     uri: Uri,
     if_match: IfMatch,
@@ -126,7 +126,7 @@ async fn update_variant(
 )]
 async fn delete_variant(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Delete>,
     PathId(id): PathId,
     if_match: IfMatch,
     IdempotencyKey(key): IdempotencyKey,

@@ -12,7 +12,7 @@ use super::Refused;
 use super::list::truth;
 use super::queries::{Sight, View};
 use crate::App;
-use crate::accounts::{Identity, Role};
+use crate::accounts::{Capability, Identity, Verb};
 use crate::platform::answer::{key_reused, replayed};
 use crate::platform::command::Outcome;
 use crate::platform::etag::etag;
@@ -65,9 +65,10 @@ impl ShowQuery {
 /// What of the catalog somebody may see.
 ///
 /// # Errors
-/// 403 for deleted products, unless staff ask.
+/// 403 for deleted products, unless staff who may view the catalog ask.
 pub(crate) fn sight(identity: Option<&Identity>, deleted: bool) -> Result<Sight, Problem> {
-    match (identity.is_some_and(|identity| identity.role >= Role::Staff), deleted) {
+    match (identity.is_some_and(|identity| identity.may(Capability::Catalog, Verb::View)), deleted)
+    {
         (true, true) => Ok(Sight::Deleted),
         (true, false) => Ok(Sight::Staff),
         (false, true) => Err(Problem::forbidden().detail("Only staff see deleted products.")),

@@ -23,6 +23,10 @@ pub(super) async fn load_fixture(app: &App) -> Result<()> {
     let rows = Rows::new(Cursor::new(DISCS), &survey, &options)?;
     let report = import::discs(app, rows, &Receiving(app), |_| {}).await?;
     let customer = demo::add_customer(app).await?;
+    if let Some(customer) = &customer {
+        let failed = |problem| anyhow::anyhow!("no events: {problem:?}");
+        runout_shop::events::demo::add(app, customer.id).await.map_err(failed)?;
+    }
     let (created, customer) = (report.created, customer.is_some());
     tracing::info!(created, customer, "demo data loaded");
     Ok(())

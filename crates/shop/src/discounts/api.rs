@@ -12,7 +12,7 @@ use super::input::{DiscountPatch, NewDiscount};
 use super::model::Discount;
 use super::queries::{self, DISCOUNTS};
 use crate::App;
-use crate::accounts::Staff;
+use crate::accounts::{Staff, on, to};
 use crate::catalog::{located, tagged};
 use crate::platform::answer::answer;
 use crate::platform::command::{Caller, Key};
@@ -38,7 +38,7 @@ pub fn router() -> OpenApiRouter<App> {
 )]
 async fn list_discounts(
     State(app): State<App>,
-    _: Staff,
+    _: Staff<on::Discounts, to::View>,
     uri: Uri,
 ) -> Result<Json<Page<Discount>>, Problem> {
     let request = ListRequest::from_uri(&DISCOUNTS, &uri)?;
@@ -53,7 +53,7 @@ async fn list_discounts(
 )]
 async fn add_discount(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Discounts, to::Create>,
     IdempotencyKey(key): IdempotencyKey,
     Valid(new): Valid<NewDiscount>,
 ) -> Result<Response, Problem> {
@@ -74,7 +74,7 @@ async fn add_discount(
 )]
 async fn show_discount(
     State(app): State<App>,
-    _: Staff,
+    _: Staff<on::Discounts, to::View>,
     PathId(id): PathId,
 ) -> Result<Response, Problem> {
     let found = queries::find(&app, id).await?;
@@ -96,7 +96,7 @@ async fn show_discount(
 )]
 async fn change_discount(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Discounts, to::Change>,
     PathId(id): PathId,
     if_match: IfMatch,
     IdempotencyKey(key): IdempotencyKey,
@@ -120,7 +120,7 @@ async fn change_discount(
 )]
 async fn deactivate_discount(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Discounts, to::Delete>,
     PathId(id): PathId,
     if_match: IfMatch,
     IdempotencyKey(key): IdempotencyKey,

@@ -43,10 +43,11 @@ statements! {
     /// a discount was used by a customer, for the pairs of the lists `$1` and `$2`. Pairs without a
     /// use have no row.
     USES_OF = {
-        sqlite: "select u.discount_id, u.customer, count(*)
-            from (select distinct d.value as discount_id, c.value as customer
-                from json_each($1) d join json_each($2) c on c.key = d.key) asked
-            join discount_use u
+        sqlite: "with c as materialized (select key, value from json_each($2)),
+            asked as materialized (select distinct d.value as discount_id, c.value as customer
+                from json_each($1) d cross join c on c.key = d.key)
+            select u.discount_id, u.customer, count(*)
+            from asked cross join discount_use u
                 on u.discount_id = asked.discount_id and u.customer = asked.customer
             group by u.discount_id, u.customer",
         postgres: "select u.discount_id, u.customer, count(*)

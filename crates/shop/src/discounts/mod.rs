@@ -9,6 +9,7 @@
 //!   [`commands`]; so a race cannot overspend a code.
 //! - Discounts are not deleted, they are switched off: orders refer to them.
 
+pub(crate) mod admin;
 mod api;
 pub mod commands;
 pub mod input;

@@ -13,9 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::acts::{OrderActor, act};
-use super::{OrderOut, payments};
+use super::{OrderOut, acts, payments};
 use crate::App;
-use crate::accounts::Staff;
+use crate::accounts::{Staff, on, to};
 use crate::baskets::GatewayName;
 use crate::platform::command::Key;
 use crate::platform::extract::{IdempotencyKey, PathId, PathIds, Valid};
@@ -146,14 +146,8 @@ async fn pay(
         let done = act(&app, OrderId(id), by, Act::PayManually, key).await?;
         return Ok(done.respond(StatusCode::CREATED));
     }
-    payments::ready(&app, gateway)?;
-    let method = payments::stored_method_of(&app, actor.by, body.payment_method_id).await?;
-    if method.is_some() {
-        payments::visible(&app, OrderId(id), actor.viewer()).await?;
-        payments::give_way(&app, OrderId(id)).await?;
-    }
-    let begun = act(&app, OrderId(id), actor.by, Act::StartPayment { gateway }, key).await?;
-    let done = payments::begun(&app, begun, method).await;
+    let id = OrderId(id);
+    let done = payments::begin(&app, id, actor, (gateway, body.payment_method_id), key).await?;
     Ok(done.respond(StatusCode::CREATED))
 }
 
@@ -186,7 +180,7 @@ async fn sync_payment(
 )]
 async fn capture_payment(
     State(app): State<App>,
-    _staff: Staff,
+    _staff: Staff<on::Orders, to::Change>,
     PathIds(ids): PathIds<2>,
 ) -> Result<Response, Problem> {
     let [id, payment] = ids;
@@ -207,16 +201,15 @@ async fn capture_payment(
 )]
 async fn refund(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Orders, to::Change>,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
     Valid(body): Valid<NewRefund>,
 ) -> Result<Response, Problem> {
     let key = key_of(key, "refunds", id, &body);
     let by = OrderActor::from(&staff).by;
-    let what = Act::Refund { amount_minor: body.amount_minor, note: body.note };
-    let done = act(&app, OrderId(id), by, what, key).await?;
-    let done = payments::send_refunds(&app, done).await;
+    let NewRefund { amount_minor, note } = body;
+    let done = acts::refund(&app, OrderId(id), by, (amount_minor, note), key).await?;
     Ok(done.respond(StatusCode::CREATED))
 }
 
@@ -232,7 +225,7 @@ async fn refund(
 )]
 async fn fulfil(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Orders, to::Change>,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
     Valid(body): Valid<NewFulfilment>,
@@ -258,7 +251,7 @@ async fn fulfil(
 )]
 async fn take_back(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Orders, to::Change>,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
     Valid(body): Valid<NewReturn>,
@@ -281,7 +274,7 @@ async fn take_back(
 )]
 async fn close(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Orders, to::Change>,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
 ) -> Result<Response, Problem> {

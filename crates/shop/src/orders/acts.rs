@@ -6,10 +6,11 @@ use axum::http::request::Parts;
 use runout_core::ids::{AccountId, OrderId};
 use runout_core::stock::{Act, ActOutcome, Asked, By, Command, OrderAct, Outcome};
 
-use super::place::{Done, PlaceRefused, core_key, found, owner_of, remembered};
+use super::payments;
+use super::place::{Done, PlaceRefused, cancel, core_key, found, owner_of, remembered};
 use super::queries::Viewer;
 use crate::App;
-use crate::accounts::{Identity, Role};
+use crate::accounts::{Capability, Identity, Verb};
 use crate::baskets::{queries as baskets, sent_basket_token, token_hash};
 use crate::platform::command::Key;
 use crate::platform::problem::Problem;
@@ -35,6 +36,35 @@ pub(crate) async fn act(
         Outcome::Act(refusal) => Err(PlaceRefused::Act(refusal)),
         other => remembered(app, other).await,
     }
+}
+
+/// Cancels an order of which nothing has left, and sends its money back.
+///
+/// # Errors
+/// [`PlaceRefused`].
+pub(crate) async fn call_off(
+    app: &App,
+    order: OrderId,
+    by: By,
+    key: Option<Key>,
+) -> Result<Done, PlaceRefused> {
+    let done = cancel(app, order, by, key).await?;
+    Ok(payments::send_refunds(app, done).await)
+}
+
+/// Sends money back: so much, or all that is left.
+///
+/// # Errors
+/// [`PlaceRefused`].
+pub(crate) async fn refund(
+    app: &App,
+    order: OrderId,
+    by: By,
+    (amount_minor, note): (Option<i64>, Option<String>),
+    key: Option<Key>,
+) -> Result<Done, PlaceRefused> {
+    let done = act(app, order, by, Act::Refund { amount_minor, note }, key).await?;
+    Ok(payments::send_refunds(app, done).await)
 }
 
 /// Who acts on orders: an account with its token, or a guest with that of the basket.
@@ -63,11 +93,19 @@ impl OrderActor {
     }
 }
 
+impl OrderActor {
+    /// Staff for those who may do this with orders; everybody else with their own.
+    pub(crate) fn of(identity: &Identity, verb: Verb) -> Self {
+        let account = AccountId(identity.account_id);
+        let is_staff = identity.may(Capability::Orders, verb);
+        Self { by: if is_staff { By::Staff(account) } else { By::Owner(account) } }
+    }
+}
+
+/// Whoever changes orders.
 impl From<&Identity> for OrderActor {
     fn from(identity: &Identity) -> Self {
-        let account = AccountId(identity.account_id);
-        let is_staff = identity.role >= Role::Staff;
-        Self { by: if is_staff { By::Staff(account) } else { By::Owner(account) } }
+        Self::of(identity, Verb::Change)
     }
 }
 
@@ -80,6 +118,7 @@ impl FromRequestParts<App> for OrderActor {
             let basket = basket.ok_or_else(Problem::unauthorized)?;
             return Ok(Self { by: By::Guest(basket.id) });
         }
-        Ok(Self::from(&Identity::from_request_parts(parts, app).await?))
+        let verb = if parts.method.is_safe() { Verb::View } else { Verb::Change };
+        Ok(Self::of(&Identity::from_request_parts(parts, app).await?, verb))
     }
 }

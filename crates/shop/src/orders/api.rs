@@ -13,11 +13,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::acts::OrderActor;
-use super::place::{Done, cancel as cancel_order, place as place_order};
+use super::acts::{OrderActor, call_off};
+use super::place::{Done, place as place_order};
 use super::{LineRef, OrderOut, queries};
 use crate::App;
-use crate::accounts::{Identity, Role};
+use crate::accounts::{Capability, Identity, Verb};
 use crate::platform::answer::IDEMPOTENCY_REPLAYED;
 use crate::platform::command::Key;
 use crate::platform::extract::{IdempotencyKey, PathId, Valid};
@@ -169,11 +169,10 @@ async fn cancel(
     IdempotencyKey(key): IdempotencyKey,
 ) -> Result<Response, Problem> {
     let key = key.map(|key| Key::new(key, "POST /api/v1/orders/cancel", &id));
-    let done = cancel_order(&app, OrderId(id), actor.by, key).await?;
-    Ok(super::payments::send_refunds(&app, done).await.respond(StatusCode::OK))
+    Ok(call_off(&app, OrderId(id), actor.by, key).await?.respond(StatusCode::OK))
 }
 
 /// Whose orders somebody may see; none: everybody's.
 fn owner(identity: &Identity) -> Option<i64> {
-    (identity.role < Role::Staff).then_some(identity.account_id)
+    (!identity.may(Capability::Orders, Verb::View)).then_some(identity.account_id)
 }

@@ -44,6 +44,11 @@ statements! {
                 actor_id, created_at, done_at
             from refund where order_id = any($1) order by id",
     };
+    /// Of orders that are done; batches store other columns.
+    ERASE_BUYER = "update orders set email = null, email_key = null, address = null
+        where account_id = $1 and status not in ('placed', 'paid')";
+    ERASE_TRACKING = "update fulfilment set tracking_number = null
+        where order_id in (select id from orders where account_id = $1)";
     INSERT_ORDERS = {
         sqlite: "insert into orders
                 (id, account_id, status, currency, total_minor, placed_at, tax_minor, due_at)

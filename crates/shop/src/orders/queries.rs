@@ -11,9 +11,14 @@ use super::show::{FulfilmentLineOut, FulfilmentOut};
 use super::{OrderLineOut, OrderOut, PaymentOut, RefundOut, Status, decimal, number};
 use crate::platform::cursor::Key;
 use crate::platform::lookups::{Field, Kind};
-use crate::platform::page::{ListRequest, Page, Resource};
+use crate::platform::page::{Leaf, ListRequest, Page, Resource};
 
 statements! {
+    /// What has become of the orders `$1`.
+    STATUSES = {
+        sqlite: "select id, status from orders where id in (select value from json_each($1))",
+        postgres: "select id, status from orders where id = any($1)",
+    };
     ONE = "select id, account_id, status, currency, total_minor, placed_at,
             cancelled_at, email, tax_minor, discount_code, discount_minor, paid_minor, refunded_minor, address, due_at,
             paid_at, cancel_reason, basket_id
@@ -75,6 +80,9 @@ statements! {
         sqlite: "select sku, id from variant where sku in (select value from json_each($1))",
         postgres: "select sku, id from variant where sku = any($1)",
     };
+    /// Still to be paid or sent.
+    OPEN_OF_ACCOUNT = "select id from orders
+        where account_id = $1 and status in ('placed', 'paid') order by id limit $2";
     PREDECESSOR_COUNT = "select count(*) from orders where account_id = $1";
     PREDECESSOR_HISTORY = "select id, account_id, status, currency, total_minor, placed_at,
             cancelled_at, email, tax_minor, discount_code, discount_minor, paid_minor, refunded_minor, address, due_at,
@@ -188,17 +196,17 @@ pub async fn one(db: &Db, id: OrderId, viewer: Viewer) -> Result<Option<OrderOut
     Ok(with_lines(db, vec![order]).await?.pop())
 }
 
+/// Begins a list of orders: everything before its conditions.
+const SELECT: &str = "select o.id, o.account_id, o.status, o.currency, o.total_minor, o.placed_at, \
+    o.cancelled_at, o.email, o.tax_minor, o.discount_code, o.discount_minor, o.paid_minor, \
+    o.refunded_minor, o.address, o.due_at, o.paid_at, o.cancel_reason from orders o where ";
+
 /// One page of orders, of one account or of all.
 ///
 /// # Errors
 /// The database's.
 pub async fn page(db: &Db, list: &ListRequest, owner: Option<i64>) -> Result<Page<OrderOut>> {
-    let mut sql = Composer::new(
-        "select o.id, o.account_id, o.status, o.currency, o.total_minor, o.placed_at, o.cancelled_at,
-            o.email, o.tax_minor, o.discount_code, o.discount_minor, o.paid_minor, o.refunded_minor,
-            o.address, o.due_at, o.paid_at, o.cancel_reason
-        from orders o where ",
-    );
+    let mut sql = Composer::new(SELECT);
     match owner {
         Some(account) => sql.push("o.account_id = ").bind(account),
         None => sql.push_each("1 = 1", "true"),
@@ -207,6 +215,19 @@ pub async fn page(db: &Db, list: &ListRequest, owner: Option<i64>) -> Result<Pag
     let rows = db.read(sql.finish(), order).await?;
     let page = list.page(rows, |order, _| (order.id, Key::of(order.placed_at)));
     Ok(Page { items: with_lines(db, page.items).await?, next: page.next })
+}
+
+/// [`page`] of one account with the way back, for the pages.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn leaf(db: &Db, list: &ListRequest, account: i64) -> Result<Leaf<OrderOut>> {
+    let mut sql = Composer::new(SELECT);
+    sql.push("o.account_id = ").bind(account);
+    list.compose(&mut sql);
+    let rows = db.read(sql.finish(), order).await?;
+    let leaf = list.leaf(rows, |order, _| (order.id, Key::of(order.placed_at)));
+    Ok(Leaf { items: with_lines(db, leaf.items).await?, ..leaf })
 }
 
 /// How many orders an account has, for the predecessor's page envelope.
@@ -404,4 +425,13 @@ fn status(text: &str) -> Result<Status> {
 
 fn currency(code: &str) -> Result<Currency> {
     code.parse().map_err(|_| Error::Decode { column: 3, reason: format!("currency {code:?}") })
+}
+
+/// What has become of some orders.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn statuses(db: &Db, ids: Vec<i64>) -> Result<Vec<(i64, String)>> {
+    let statement = Statement::new(&STATUSES, vec![ids.into()]);
+    db.read(statement, |row| Ok((row.get(0)?, row.get(1)?))).await
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -31,6 +31,10 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         ("admin.css", CSS, include_bytes!("assets/admin.css").as_slice()),
         ("app.js", SCRIPT, include_bytes!("assets/app.js").as_slice()),
         ("admin.js", SCRIPT, include_bytes!("assets/admin.js").as_slice()),
+        ("desk.css", CSS, include_bytes!("assets/desk.css").as_slice()),
+        ("dashboard.js", SCRIPT, include_bytes!("assets/dashboard.js").as_slice()),
+        ("tickets.css", CSS, include_bytes!("assets/tickets.css").as_slice()),
+        ("door.js", SCRIPT, include_bytes!("assets/door.js").as_slice()),
     ]
     .into_iter()
     .map(|(name, content_type, content)| {
@@ -49,8 +53,29 @@ pub fn asset(name: &str) -> &'static str {
     &found.expect("templates name assets that exist").address
 }
 
+/// What browsers ask for by name.
+const FAVICON: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\">\
+    <circle cx=\"16\" cy=\"16\" r=\"15\" fill=\"#1b1a17\"/>\
+    <circle cx=\"16\" cy=\"16\" r=\"10.5\" fill=\"none\" stroke=\"#8b8577\"/>\
+    <circle cx=\"16\" cy=\"16\" r=\"6\" fill=\"#d9553a\"/>\
+    <circle cx=\"16\" cy=\"16\" r=\"1.6\" fill=\"#1b1a17\"/></svg>";
+/// What is somebody's own, or nobody's to index.
+const ROBOTS: &str = "User-agent: *\nDisallow: /admin/\nDisallow: /account\n\
+    Disallow: /accounts/\nDisallow: /basket\nDisallow: /checkout\nDisallow: /orders\n\
+    Disallow: /api/\n";
+const KEPT_A_DAY: HeaderValue = HeaderValue::from_static("public, max-age=86400");
+
+fn by_name(content_type: &'static str, content: &'static str) -> Response {
+    let kind = HeaderValue::from_static(content_type);
+    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, KEPT_A_DAY)], content).into_response()
+}
+
 pub(super) fn router() -> Router<App> {
-    ASSETS.iter().fold(Router::new(), |router, asset| {
+    let named = Router::new()
+        .route("/favicon.svg", get(|| async { by_name("image/svg+xml", FAVICON) }))
+        .route("/favicon.ico", get(|| async { by_name("image/svg+xml", FAVICON) }))
+        .route("/robots.txt", get(|| async { by_name("text/plain; charset=utf-8", ROBOTS) }));
+    ASSETS.iter().fold(named, |router, asset| {
         let answer = || async {
             let fields = [
                 (CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),

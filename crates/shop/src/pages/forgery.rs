@@ -1,8 +1,8 @@
 //! Refuses unsafe requests that a browser sends from another site's page (CSRF).
 //!
-//! As Go's `http.CrossOriginProtection`: browsers say in `Sec-Fetch-Site` where a request comes from,
-//! older ones name the page's origin. Who sends neither is no browser, and has no cookie that it does
-//! not mean to send. <https://words.filippo.io/csrf/>
+//! As Go's `http.CrossOriginProtection`: browsers say in `Sec-Fetch-Site` where a request comes
+//! from, older ones name the page's origin. Who sends neither is no browser, and has no cookie that
+//! it does not mean to send. <https://words.filippo.io/csrf/>
 
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Method, Uri};
@@ -30,7 +30,8 @@ mod tests {
 
     #[test]
     fn only_unsafe_requests_from_elsewhere_are_forged() {
-        let table: [(&str, &[(&str, &str)], bool); 13] = [
+        type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], bool);
+        let table: [Row; 13] = [
             ("GET", &[("sec-fetch-site", "cross-site")], false),
             ("HEAD", &[("origin", "https://evil.example")], false),
             ("POST", &[("sec-fetch-site", "cross-site")], true),

@@ -9,9 +9,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::Nonce;
+use super::{Nonce, Ready};
 use crate::App;
 use crate::accounts::{MaybeSession, Role, Session};
+use crate::baskets;
 use crate::platform::problem::Problem;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -25,13 +26,25 @@ pub struct Frame {
     pub shop_name: String,
     /// Path and query of this page, to come back to.
     pub here: String,
+    /// Units in the basket of whoever looks.
+    pub basket_units: i64,
+}
+
+/// What search engines, messengers and the window's title say of a page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    pub title: String,
+    /// A sentence; empty: none.
+    pub description: String,
+    /// The page's one address, a path; empty: none.
+    pub canonical: String,
 }
 
 #[derive(Template)]
 #[template(path = "pages/templates/frame.html")]
 struct Page<'a> {
     frame: &'a Frame,
-    title: &'a str,
+    about: &'a About,
     main: &'a str,
 }
 
@@ -40,8 +53,19 @@ impl Page<'_> {
         self.frame.session.as_ref().is_some_and(|session| session.identity.role >= Role::Staff)
     }
 
+    /// False on the pages of the login itself.
+    fn is_worth_coming_back(&self) -> bool {
+        !self.frame.here.starts_with("/accounts/") && self.frame.here != "/"
+    }
+
     fn is_admin(&self) -> bool {
         self.frame.here.starts_with("/admin/")
+    }
+
+    /// True if a way of the navigation leads to where one is: the page, or one below it.
+    fn is_here(&self, path: &str) -> bool {
+        let here = self.frame.here.split('?').next().unwrap_or_default();
+        here.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -61,7 +85,23 @@ impl Frame {
 
     /// A page whose middle is rendered already: kept ready, for instance.
     pub fn page_ready(&self, status: StatusCode, title: &str, main: &str) -> Response {
-        match (Page { frame: self, title, main }).render() {
+        let about = About { title: title.to_owned(), ..About::default() };
+        self.page_about(status, &about, main)
+    }
+
+    /// A page that was kept ready by [`Ready`].
+    ///
+    /// # Errors
+    /// When it was not.
+    pub(crate) fn page_of(&self, status: StatusCode, ready: &[u8]) -> Result<Response, Problem> {
+        let (about, main) = Ready::read(ready)
+            .ok_or_else(|| Problem::internal("a page that is not as it was kept"))?;
+        Ok(self.page_about(status, &about, main))
+    }
+
+    /// [`Frame::page_ready`] with more to say about it.
+    pub fn page_about(&self, status: StatusCode, about: &About, main: &str) -> Response {
+        match (Page { frame: self, about, main }).render() {
             Ok(html) => (status, [(CONTENT_TYPE, HTML)], html).into_response(),
             Err(error) => Problem::internal(error).into_response(),
         }
@@ -75,9 +115,13 @@ impl FromRequestParts<App> for Frame {
         let MaybeSession(session) = MaybeSession::from_request_parts(parts, app).await?;
         let nonce = parts.extensions.get::<Nonce>();
         let nonce = nonce.ok_or_else(|| Problem::internal("a page outside of the guard"))?;
+        let nonce = nonce.0.clone();
+        let account = session.as_ref().map(|session| session.identity.account_id);
+        let basket_units = baskets::units_of(app, account, &parts.headers).await?;
         Ok(Self {
-            nonce: nonce.0.clone(),
+            nonce,
             session,
+            basket_units,
             shop_name: app.shop.name.clone(),
             here: here(&parts.uri),
         })

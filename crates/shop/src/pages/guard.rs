@@ -14,6 +14,7 @@ use super::error;
 use super::forgery::is_forged;
 use super::frame::{here, see_other};
 use crate::App;
+use crate::accounts::SECOND_FACTOR_MISSING;
 use crate::platform::problem::{Problem, Rendered};
 
 /// Random bytes of a nonce.
@@ -23,6 +24,10 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const DENY: HeaderValue = HeaderValue::from_static("DENY");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+/// Pages need neither eyes nor ears; the one at an event's door says otherwise for itself.
+const NO_DEVICES: HeaderValue =
+    HeaderValue::from_static("camera=(), microphone=(), geolocation=()");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// What a page's own scripts carry; another one for every response.
@@ -100,6 +105,8 @@ impl Asked {
         if let Some(rendered) = response.extensions_mut().remove::<Rendered>() {
             response = if response.status() == StatusCode::UNAUTHORIZED {
                 self.to_login()
+            } else if rendered.code == SECOND_FACTOR_MISSING {
+                see_other("/account/second_factor?why=staff")
             } else {
                 error::page(app, &mut self.parts, response, rendered).await
             };
@@ -109,6 +116,7 @@ impl Asked {
         headers.insert(X_FRAME_OPTIONS, DENY);
         headers.insert(OPENER_POLICY, SAME_ORIGIN);
         headers.insert(RESOURCE_POLICY, SAME_ORIGIN);
+        headers.entry(PERMISSIONS_POLICY).or_insert(NO_DEVICES);
         if !self.local {
             headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
         }

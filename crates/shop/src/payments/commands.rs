@@ -20,6 +20,14 @@ statements! {
             expires_month, expires_year, created_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     DELETE_METHOD = "delete from payment_method where id = $1 and account_id = $2";
+    ERASE_METHODS = "delete from payment_method where account_id = $1";
+    ERASE_CUSTOMER = "delete from payment_customer where account_id = $1";
+}
+
+/// Forgets what is known of an account at providers, when it is erased.
+pub(crate) fn erasure(account_id: i64) -> [Statement; 2] {
+    [&ERASE_METHODS, &ERASE_CUSTOMER]
+        .map(|statement| Statement::new(statement, vec![account_id.into()]))
 }
 
 /// Keeps the provider's name for an account, before anything is attached to it.

@@ -29,6 +29,7 @@ use crate::platform::config::Payments as Settings;
 use crate::platform::secret::Secret;
 
 pub use crate::platform::config::Capture;
+pub(crate) use commands::erasure;
 pub use gateway::{
     Charge, Gateway, GatewayError, GatewayKind, RefundOrder, RefundSeen, RefundState, Seen,
     SeenState,

@@ -3,6 +3,7 @@
 //! Every setting has a default that is safe to run with, and `runout.example.toml` shows them all.
 //! Unknown keys are refused, so that a typing error cannot switch a limit off.
 
+mod cache;
 mod network;
 mod payments;
 mod shop;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Deserializer};
 use super::lookups::nearest;
 use super::rate::RateQuota;
 
+pub use cache::{Cache, CacheArgs};
 pub use network::Network;
 pub use payments::{Capture, Payments, PaymentsArgs, STRIPE_API_URL};
 pub use shop::Shop;
@@ -50,6 +52,7 @@ pub struct Config {
     pub http: Http,
     pub rate_limit: RateLimit,
     pub stock: Stock,
+    pub cache: Cache,
     pub payments: Payments,
     pub shop: Shop,
     pub log: Log,
@@ -124,6 +127,7 @@ impl Default for Config {
             http: Http::default(),
             rate_limit: RateLimit::default(),
             stock: Stock::default(),
+            cache: Cache::default(),
             payments: Payments::default(),
             shop: Shop::default(),
             log: Log::default(),
@@ -253,6 +257,8 @@ pub struct ConfigArgs {
     #[arg(long, global = true, env = "RUNOUT_UNPAID_SECONDS", value_name = "NUMBER")]
     pub unpaid_seconds: Option<NonZeroU32>,
     #[command(flatten)]
+    pub cache: CacheArgs,
+    #[command(flatten)]
     pub payments: PaymentsArgs,
     /// How the log is written [default: text]
     #[arg(long, global = true, env = "RUNOUT_LOG_FORMAT")]
@@ -314,6 +320,7 @@ impl Config {
         set(&mut self.stock.hold_seconds, &args.hold_seconds);
         set(&mut self.stock.hold_life_seconds, &args.hold_life_seconds);
         set(&mut self.stock.unpaid_seconds, &args.unpaid_seconds);
+        self.cache.overlay(&args.cache);
         self.payments.overlay(&args.payments);
         set(&mut self.log.format, &args.log_format);
         set(&mut self.log.level, &args.log_level);
@@ -331,6 +338,7 @@ impl Config {
                 return Err(format!("{name} must be at least 1"));
             }
         }
+        self.cache.check()?;
         self.payments.check()
     }
 }
@@ -374,14 +382,20 @@ mod tests {
         assert_eq!(Config::parse(EXAMPLE).expect("valid"), Config::default());
         // Every setting stands in the example: with its lines left out, keys are missing.
         let shown: toml::Table = EXAMPLE.parse().expect("TOML");
-        for (table, keys) in
-            [("http", 5), ("rate_limit", 2), ("stock", 6), ("payments", 2), ("shop", 5), ("log", 2)]
-        {
+        for (table, keys) in [
+            ("http", 5),
+            ("rate_limit", 2),
+            ("stock", 6),
+            ("cache", 3),
+            ("payments", 2),
+            ("shop", 5),
+            ("log", 2),
+        ] {
             assert_eq!(shown[table].as_table().map(toml::Table::len), Some(keys), "{table}");
         }
-        assert_eq!(shown.len(), 11);
+        assert_eq!(shown.len(), 12);
         assert!(
-            ["# stripe_secret_key =", "# stripe_webhook_secret ="]
+            ["# redis_url =", "# stripe_secret_key =", "# stripe_webhook_secret ="]
                 .iter()
                 .all(|key| EXAMPLE.contains(key))
         );

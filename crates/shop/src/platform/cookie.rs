@@ -1,5 +1,5 @@
-//! Cookies of the pages. All of them begin with `__Host-`: browsers take and send such a cookie only
-//! over TLS (or on the machine itself), for this host alone and for every path of it.
+//! Cookies of the pages. All of them begin with `__Host-`: browsers take and send such a cookie
+//! only over TLS (or on the machine itself), for this host alone and for every path of it.
 
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};

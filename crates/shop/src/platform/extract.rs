@@ -49,6 +49,24 @@ where
     }
 }
 
+/// Something that came otherwise than as a body, such as a form's fields, taken as [`Valid`] takes
+/// a body.
+///
+/// # Errors
+/// 400 `invalid_body` with a pointer for each field that is wrong.
+pub(crate) fn valid<T>(map: Map<String, Value>) -> Result<T, Problem>
+where
+    T: DeserializeOwned + Validate,
+    T::Context: Default,
+{
+    let body = serde_json::to_vec(&map).expect("a map of JSON values is JSON");
+    let value: T = parse_json(&body)?;
+    match value.validate() {
+        Ok(()) => Ok(value),
+        Err(report) => Err(Problem::validation(report_errors(&report))),
+    }
+}
+
 /// The whole body as it came, within the limit.
 #[derive(Debug, Clone)]
 pub struct RawBody(pub Bytes);

@@ -22,9 +22,10 @@ const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 ///
 /// - `/healthcheck/heartbeat/` (a predecessor's) and `/health/live`: 200 while the process runs;
 /// - `/health/ready`: 200 while `is_ready` says so, else 503;
-/// - `/metrics`: Prometheus' text format.
-pub fn router<S, C, F>(is_ready: C) -> Router<S>
+/// - `/metrics`: Prometheus' text format; `observe` hands in what is counted elsewhere.
+pub fn router<S, C, F, O>(is_ready: C, observe: O) -> Router<S>
 where
+    O: Fn() + Clone + Send + Sync + 'static,
     S: Clone + Send + Sync + 'static,
     C: Fn() -> F + Send + Sync + 'static,
     F: Future<Output = bool> + Send + 'static,
@@ -38,7 +39,7 @@ where
         .route("/healthcheck/heartbeat/", get(|| async {}))
         .route("/health/live", get(|| async {}))
         .route("/health/ready", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(move || metrics(observe)))
 }
 
 async fn ready(is_ready: impl Future<Output = bool>, at_most: Duration) -> Response {
@@ -49,7 +50,8 @@ async fn ready(is_ready: impl Future<Output = bool>, at_most: Duration) -> Respo
     problem.detail("This node cannot serve at the moment.").into_response()
 }
 
-async fn metrics() -> Response {
+async fn metrics(observe: impl Fn()) -> Response {
+    observe();
     ([(CONTENT_TYPE, PROMETHEUS_TEXT)], telemetry::render()).into_response()
 }
 
@@ -74,7 +76,7 @@ mod tests {
     #[tokio::test]
     async fn alive_is_always_and_ready_is_asked() {
         static READY: AtomicBool = AtomicBool::new(true);
-        let router: Router = router(|| async { READY.load(Ordering::Relaxed) });
+        let router: Router = router(|| async { READY.load(Ordering::Relaxed) }, || {});
         for path in ["/healthcheck/heartbeat/", "/health/live", "/health/ready"] {
             assert_eq!(ask(&router, path).await, (200, String::new()), "{path}");
         }

@@ -35,6 +35,13 @@ use super::telemetry;
 
 /// Answers that took longer are logged as warnings.
 const SLOW: Duration = Duration::from_secs(1);
+/// Where files come up: larger bodies, which take longer.
+const UPLOADS: &str = "/admin/import";
+/// Bytes of an uploaded file, and of its body with what is around it.
+pub const UPLOAD_BYTES_MAX: usize = 100 << 20;
+const UPLOAD_BODY_BYTES_MAX: usize = UPLOAD_BYTES_MAX + (1 << 20);
+/// An upload may take so long.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 /// When to try again after a request timed out.
 const RETRY_TIMED_OUT: Duration = Duration::from_secs(1);
 
@@ -130,6 +137,7 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         let layers = &self.layers;
         let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let upload = route == Some(UPLOADS);
         let limited = self.metrics.is_rate_limited(route);
         let headers = request.headers();
         let given = headers.get(X_REQUEST_ID).and_then(RequestId::from_header);
@@ -141,7 +149,7 @@ where
             None => (None, None),
             Some(Verdict::Allowed { remaining, admission: possible }) => {
                 admission = possible;
-                (Some(remaining), self.too_large(&request))
+                (Some(remaining), self.too_large(&request, upload))
             }
             Some(Verdict::Refused { retry_after }) => {
                 (Some(0), Some(Problem::too_many(retry_after)))
@@ -154,6 +162,7 @@ where
             id: id.clone(),
             token,
             remaining,
+            timeout: if upload { UPLOAD_TIMEOUT } else { layers.request_timeout },
         };
         let step = match refused {
             Some(problem) => Step::Refused(Some(problem)),
@@ -178,8 +187,8 @@ impl<S> Edge<S> {
     }
 
     /// A body that says that it is too large need not be read.
-    fn too_large(&self, request: &Request) -> Option<Problem> {
-        let bytes_max = self.layers.body_bytes_max;
+    fn too_large(&self, request: &Request, upload: bool) -> Option<Problem> {
+        let bytes_max = if upload { UPLOAD_BODY_BYTES_MAX } else { self.layers.body_bytes_max };
         let too_large = request.body().size_hint().lower() > bytes_max as u64;
         too_large.then(|| Problem::too_large(bytes_max))
     }
@@ -193,6 +202,7 @@ struct Known {
     id: RequestId,
     token: Option<TokenKey>,
     remaining: Option<u32>,
+    timeout: Duration,
 }
 
 enum Step<F> {
@@ -240,7 +250,7 @@ where
 
 impl<F> EdgeFuture<F> {
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Problem> {
-        let timeout = self.layers.request_timeout;
+        let timeout = self.known.timeout;
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         deadline.as_mut().poll(cx).map(|()| {
             Problem::unavailable(RETRY_TIMED_OUT).code("timeout").detail(

@@ -192,7 +192,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
 
 /// One comparison of a request.
 #[derive(Debug, Clone, PartialEq)]
-struct Filter {
+pub(crate) struct Filter {
     field: &'static Field,
     test: Test,
 }
@@ -276,6 +276,11 @@ impl Filters {
         self.0.is_empty()
     }
 
+    /// Each filter, for a list that does not treat them all alike.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Filter> {
+        self.0.iter()
+    }
+
     /// Appends ` and <condition>` for each filter.
     pub fn compose(&self, sql: &mut Composer) {
         for filter in &self.0 {
@@ -285,8 +290,32 @@ impl Filters {
     }
 }
 
+/// What a filter leaves of an index on its field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The rows of one value.
+    Point,
+    /// The rows on one side of a value.
+    Range,
+    /// Rows here and there.
+    Scattered,
+}
+
 impl Filter {
-    fn compose(&self, sql: &mut Composer) {
+    pub(crate) fn field(&self) -> &'static str {
+        self.field.name
+    }
+
+    pub(crate) fn reach(&self) -> Reach {
+        match &self.test {
+            Test::Compare(Exact, _) => Reach::Point,
+            Test::Compare(Gte | Lte | Gt | Lt, _) => Reach::Range,
+            Test::Compare(..) | Test::In(_) | Test::Null(_) => Reach::Scattered,
+        }
+    }
+
+    /// Appends the condition.
+    pub(crate) fn compose(&self, sql: &mut Composer) {
         let Field { sql: column, kind, .. } = *self.field;
         match &self.test {
             Test::Null(true) => _ = sql.push(column).push(" is null"),

@@ -4,6 +4,7 @@
 //! Nothing here knows a product or an order. Every refusal is a [`problem::Problem`].
 
 pub mod answer;
+pub mod batches;
 pub mod cache;
 pub mod clock;
 pub mod command;
@@ -18,6 +19,7 @@ pub mod health;
 pub mod layers;
 pub mod lookups;
 pub mod page;
+pub(crate) mod paper;
 pub mod problem;
 pub mod rate;
 pub mod request;

@@ -109,7 +109,19 @@ pub struct ListRequest {
     sort: Option<&'static Field>,
     descending: bool,
     after: Option<Cursor>,
+    /// The page ends before the cursor, and is read from there to its beginning.
+    backward: bool,
     extras: Vec<(&'static str, String)>,
+}
+
+/// A page in the middle of its list, for people who turn pages both ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf<T> {
+    pub items: Vec<T>,
+    /// Give it to [`ListRequest::before`] to get the page before; none on the first page.
+    pub previous: Option<String>,
+    /// Give it as `cursor` to get the next page; none on the last page.
+    pub next: Option<String>,
 }
 
 impl ListRequest {
@@ -135,7 +147,11 @@ impl ListRequest {
         Self::from_pairs(resource, &pairs, body)
     }
 
-    fn from_pairs(
+    /// Reads the names and values of a query.
+    ///
+    /// # Errors
+    /// 400 with a code for each kind of mistake.
+    pub(crate) fn from_pairs(
         resource: &'static Resource,
         pairs: &[(String, String)],
         body: &Map<String, Json>,
@@ -147,6 +163,7 @@ impl ListRequest {
             sort: None,
             descending: false,
             after: None,
+            backward: false,
             extras: Vec::new(),
         };
         let (mut cursor, mut sort) = (None, resource.default_sort);
@@ -166,11 +183,23 @@ impl ListRequest {
         }
         request.sort_by(sort)?;
         if let Some(cursor) = cursor {
-            let kind = request.sort.map_or(Kind::Id, |field| field.kind);
-            request.after =
-                Some(Cursor::decode(cursor, resource.name, &request.sort_name(), kind)?);
+            request.after = Some(request.read_cursor(cursor)?);
         }
         Ok(request)
+    }
+
+    fn read_cursor(&self, cursor: &str) -> Result<Cursor, Problem> {
+        let kind = self.sort.map_or(Kind::Id, |field| field.kind);
+        Cursor::decode(cursor, self.resource.name, &self.sort_name(), kind)
+    }
+
+    /// The same list, but the page that ends before a cursor.
+    ///
+    /// # Errors
+    /// 400 `invalid_cursor`.
+    pub fn before(self, cursor: &str) -> Result<Self, Problem> {
+        let after = Some(self.read_cursor(cursor)?);
+        Ok(Self { after, backward: true, ..self })
     }
 
     fn sort_by(&mut self, sort: &str) -> Result<(), Problem> {
@@ -191,7 +220,8 @@ impl ListRequest {
         Ok(())
     }
 
-    fn sort_name(&self) -> String {
+    /// The sort as it is asked for, such as `-title`.
+    pub(crate) fn sort_name(&self) -> String {
         let name = self.sort.map_or("id", |field| field.name);
         if self.descending { format!("-{name}") } else { name.to_owned() }
     }
@@ -221,40 +251,76 @@ impl ListRequest {
     /// [`ListRequest::page`].
     pub fn compose(&self, sql: &mut Composer) {
         self.filters.compose(sql);
+        self.compose_start(sql);
+        self.compose_order(sql);
+        sql.push(" limit ").bind(i64::from(self.limit) + 1);
+    }
+
+    /// Appends where the page begins, if it is not the first.
+    pub(crate) fn compose_start(&self, sql: &mut Composer) {
         if let Some(after) = &self.after {
             sql.push(" and ");
             self.compose_after(sql, after);
         }
-        let direction = if self.descending { " desc" } else { "" };
+    }
+
+    /// Appends the order.
+    pub(crate) fn compose_order(&self, sql: &mut Composer) {
+        let direction = if self.reads_down() { " desc" } else { "" };
         sql.push(" order by ");
         if let Some(field) = self.sort {
             sql.push(field.sql).push(direction);
-            sql.push(if field.nullable { " nulls last, " } else { ", " });
+            sql.push(match (field.nullable, self.backward) {
+                (false, _) => ", ",
+                (true, false) => " nulls last, ",
+                (true, true) => " nulls first, ",
+            });
         }
         sql.push(self.resource.id_sql).push(direction);
-        sql.push(" limit ").bind(i64::from(self.limit) + 1);
+    }
+
+    /// What the rows are sorted by; none: by their ids.
+    pub(crate) fn sort(&self) -> Option<&'static Field> {
+        self.sort
+    }
+
+    /// True unless it begins after a row.
+    pub(crate) fn is_first(&self) -> bool {
+        self.after.is_none()
+    }
+
+    /// True if the statement reads from the greatest to the least.
+    fn reads_down(&self) -> bool {
+        self.descending != self.backward
     }
 
     fn compose_after(&self, sql: &mut Composer, after: &Cursor) {
         let id_sql = self.resource.id_sql;
-        let beyond = if self.descending { " < " } else { " > " };
+        let beyond = if self.reads_down() { " < " } else { " > " };
         let beyond_id = |sql: &mut Composer| {
             sql.push(id_sql).push(beyond).bind(after.id).push_each("", "::bigint");
         };
         let Some(field) = self.sort else { return beyond_id(sql) };
         if after.key == Key::Null {
+            sql.push(if self.backward { "(" } else { "" });
             sql.push(field.sql).push(" is null and ");
-            return beyond_id(sql);
+            beyond_id(sql);
+            if self.backward {
+                sql.push(" or ").push(field.sql).push(" is not null)");
+            }
+            return;
         }
         let value = after.key.value(field.kind).expect("the cursor was read for this field");
         let cast = field.kind.cast();
-        if field.nullable {
+        // Rows without a value come after all others.
+        let nulls = field.nullable && !self.backward;
+        if nulls {
             sql.push("(").push(field.sql).push(" is null or ");
         }
         sql.push("(").push(field.sql).push(", ").push(id_sql).push(")").push(beyond);
         sql.push("(").bind(value).push_each("", cast).push(", ");
         sql.bind(after.id).push_each(")", "::bigint)");
-        if field.nullable {
+        if nulls {
             sql.push(")");
         }
     }
@@ -270,16 +336,51 @@ impl ListRequest {
         assert!(rows.len() <= limit + 1, "a list reads one row more than its page");
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|last| {
-            let (id, key) = position(last, self.sort_field());
-            let key = if self.sort.is_some() { key } else { Key::Null };
-            Cursor { key, id }.encode(self.resource.name, &self.sort_name())
-        });
+        let next = rows
+            .last()
+            .filter(|_| more)
+            .map(|last| self.cursor_at(position(last, self.sort_field())));
         Page { items: rows, next }
+    }
+
+    /// The cursor of a row's place.
+    pub(crate) fn cursor_at(&self, (id, key): (i64, Key)) -> String {
+        let key = if self.sort.is_some() { key } else { Key::Null };
+        Cursor { key, id }.encode(self.resource.name, &self.sort_name())
+    }
+
+    /// [`ListRequest::page`] with the way back: `rows` stand in the order in which they were read.
+    pub fn leaf<T>(
+        &self,
+        mut rows: Vec<T>,
+        position: impl Fn(&T, &'static str) -> (i64, Key),
+    ) -> Leaf<T> {
+        let limit = self.limit as usize;
+        assert!(rows.len() <= limit + 1, "a list reads one row more than its page");
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        if self.backward {
+            rows.reverse();
+        }
+        let (before, after) =
+            if self.backward { (more, true) } else { (self.after.is_some(), more) };
+        let at = |row: &T| self.cursor_at(position(row, self.sort_field()));
+        let previous = rows.first().filter(|_| before).map(at);
+        let next = rows.last().filter(|_| after).map(at);
+        Leaf { items: rows, previous, next }
+    }
+
+    /// True if rows are read from the page's end to its beginning.
+    pub fn is_backward(&self) -> bool {
+        self.backward
     }
 }
 
-fn parse_limit(text: &str) -> Result<u32, Problem> {
+/// Reads `limit`.
+///
+/// # Errors
+/// 400 `invalid_limit`.
+pub(crate) fn parse_limit(text: &str) -> Result<u32, Problem> {
     let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
     limit.ok_or_else(|| {
         let detail = format!("limit must be a whole number from 1 to {LIMIT_MAX}.");
@@ -288,7 +389,11 @@ fn parse_limit(text: &str) -> Result<u32, Problem> {
     })
 }
 
-fn plain_text(key: &str, value: &str) -> Result<String, Problem> {
+/// A parameter's text, if a database can take it.
+///
+/// # Errors
+/// 400 `invalid_filter`.
+pub(crate) fn plain_text(key: &str, value: &str) -> Result<String, Problem> {
     if value.len() <= VALUE_BYTES_MAX && !value.contains('\0') {
         return Ok(value.to_owned());
     }

@@ -255,6 +255,16 @@ impl Problem {
         self
     }
 
+    /// What is wrong, field by field.
+    pub fn field_errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// What is told to a person: the detail, or else the title.
+    pub fn words(&self) -> &str {
+        self.0.detail.as_deref().unwrap_or(self.0.title)
+    }
+
     pub fn status(&self) -> StatusCode {
         self.0.status
     }

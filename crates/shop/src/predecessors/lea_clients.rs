@@ -17,6 +17,7 @@ use crate::App;
 use crate::accounts::queries::{self, PREDECESSOR_CLIENTS};
 use crate::accounts::{
     self, Account, AccountPatch, AccountRefused, Actor, By, Identity, Invalid, NewAccount, Staff,
+    on, to,
 };
 use crate::platform::answer::key_reused;
 use crate::platform::command::{Key, Outcome};
@@ -210,7 +211,7 @@ fn by(staff: &Identity, key: Option<Key>) -> By {
 )]
 async fn create_client(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Accounts, to::Create>,
     IdempotencyKey(key): IdempotencyKey,
     Valid(new): Valid<NewClient>,
 ) -> Result<Response, Problem> {
@@ -237,7 +238,7 @@ async fn create_client(
 )]
 async fn get_clients(
     State(app): State<App>,
-    _: Staff,
+    _: Staff<on::Accounts, to::View>,
     uri: Uri,
     FilterBody(body): FilterBody,
 ) -> Result<Response, Problem> {
@@ -258,7 +259,7 @@ async fn get_clients(
 )]
 async fn put_client(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Accounts, to::Change>,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
     Valid(change): Valid<ClientChange>,
@@ -283,7 +284,7 @@ async fn put_client(
 )]
 async fn delete_client(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Accounts, to::Delete>,
     PathId(id): PathId,
 ) -> Result<Response, Problem> {
     let outcome = accounts::deactivate(&app, by(&staff, None), id).await?;

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::fields::{Names, Whole, checked, stock_schema, within, year_schema};
 use super::lea::{ArrayParams, Stored, array, list_request, written};
 use crate::App;
-use crate::accounts::{Identity, MaybeIdentity, Staff};
+use crate::accounts::{Capability, Identity, MaybeIdentity, Staff, Verb, on, to};
 use crate::catalog::input::{NewProduct, ProductPatch};
 use crate::catalog::list::{self, Search};
 use crate::catalog::model::{Kind, Product};
@@ -225,10 +225,13 @@ async fn move_stock(
 )]
 async fn create_disc(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Create>,
     IdempotencyKey(key): IdempotencyKey,
     Valid(new): Valid<NewDisc>,
 ) -> Result<Response, Problem> {
+    if new.amount.0 > 0 {
+        staff.require(Capability::Stock, Verb::Change)?;
+    }
     let product = new.product(&app);
     checked(&product, NAMES)?;
     let key = key.map(|key| Key::new(key, "POST /ecommerce/create_disc", &new));
@@ -310,11 +313,12 @@ async fn get_disc(
 )]
 async fn put_disc(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Change>,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
     Valid(change): Valid<DiscChange>,
 ) -> Result<Response, Problem> {
+    staff.require(Capability::Stock, Verb::Change)?;
     let patch = change.patch();
     checked(&patch, NAMES)?;
     let variant = default_variant(&find(&app, id).await?)?;
@@ -365,7 +369,7 @@ async fn to_be_for_sale(
 )]
 async fn delete_disc(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Delete>,
     PathId(id): PathId,
 ) -> Result<Response, Problem> {
     let disc = Disc::from(find(&app, id).await?);

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::fields::{Whole, id_schema, quantity_schema, within};
 use super::lea::{ArrayParams, array, list_request, written};
 use crate::App;
-use crate::accounts::{self, Identity, Role};
+use crate::accounts::{self, Capability, Identity, Verb};
 use crate::orders::queries::{PREDECESSOR_REQUESTS, SoldLine, sold_lines};
 use crate::orders::{LineRef, PlaceRefused, Status, place};
 use crate::platform::command::Key;
@@ -113,7 +113,7 @@ async fn admit(app: &App, identity: &Identity, client: i64) -> Result<(), Proble
     if client == identity.account_id {
         return Ok(());
     }
-    if identity.role < Role::Staff {
+    if !identity.may(Capability::Orders, Verb::Create) {
         let detail = "A client orders for itself; only staff order for others.";
         return Err(Problem::forbidden().detail(detail));
     }
@@ -177,7 +177,7 @@ async fn get_requests(
     FilterBody(body): FilterBody,
 ) -> Result<Response, Problem> {
     let request = list_request(&PREDECESSOR_REQUESTS, &uri, &body)?;
-    let owner = (identity.role < Role::Staff).then_some(identity.account_id);
+    let owner = (!identity.may(Capability::Orders, Verb::View)).then_some(identity.account_id);
     let page = sold_lines(&app.db, &request, owner).await?;
     Ok(array(&page.map(Ordered::from), &uri))
 }

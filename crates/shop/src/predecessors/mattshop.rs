@@ -152,7 +152,7 @@ async fn log_in(
     }
     let Login { username, password } = &login;
     let credentials = Credentials { identifier: username, password, label: TOKEN_LABEL };
-    let issued = match accounts::login(&app, credentials, client).await {
+    let issued = match accounts::login(&app, credentials, None, client).await {
         Ok(login) => IssuedToken { token: login.token },
         Err(LoginRefused::WrongCredentials) => return Err(wrong_credentials()),
         Err(refused) => return Err(refused.into()),

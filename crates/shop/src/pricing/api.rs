@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::queries::{self, PRICES};
 use super::{NewPrice, Price, PriceRefused};
 use crate::App;
-use crate::accounts::{Identity, Staff};
+use crate::accounts::{Identity, Staff, on, to};
 use crate::catalog::{answer, json, price_exists};
 use crate::platform::command::{Caller, Key};
 use crate::platform::extract::{IdempotencyKey, PathId, Valid};
@@ -34,7 +34,7 @@ pub fn router() -> OpenApiRouter<App> {
 )]
 async fn list_prices(
     State(app): State<App>,
-    _: Staff,
+    _: Staff<on::Catalog, to::View>,
     PathId(id): PathId,
     uri: Uri,
 ) -> Result<Json<Page<Price>>, Problem> {
@@ -54,7 +54,7 @@ async fn list_prices(
 )]
 async fn add_price(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Create>,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
     Valid(new): Valid<NewPrice>,
@@ -74,7 +74,7 @@ async fn add_price(
 )]
 async fn add_price_of_product(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Create>,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
     Valid(new): Valid<NewPrice>,
@@ -108,7 +108,7 @@ async fn add(
 )]
 async fn delete_price(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Catalog, to::Delete>,
     PathId(id): PathId,
     IdempotencyKey(key): IdempotencyKey,
 ) -> Result<Response, Problem> {
@@ -118,7 +118,7 @@ async fn delete_price(
     answer(outcome, |()| StatusCode::NO_CONTENT.into_response(), refused)
 }
 
-fn refused(why: PriceRefused) -> Problem {
+pub(super) fn refused(why: PriceRefused) -> Problem {
     match why {
         PriceRefused::NoVariant => Problem::not_found("variant"),
         PriceRefused::NoPrice => Problem::not_found("price"),

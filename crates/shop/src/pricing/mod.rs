@@ -8,6 +8,7 @@
 //!   history of prices stays.
 //! - Amounts are whole minor units of an ISO 4217 currency, 0 to 10^12.
 
+pub(crate) mod admin;
 mod api;
 mod commands;
 mod price;

@@ -1,5 +1,7 @@
 //! Reading the history and the future of prices.
 
+use jiff::Timestamp;
+use runout_core::money::Money;
 use runout_store::{Composer, Result, Statement, statements};
 
 use super::commands::Price;
@@ -10,6 +12,21 @@ use crate::platform::page::{ListRequest, Page, Resource};
 
 statements! {
     EXISTS = "select id from variant where id = $1";
+    /// The prices in the currency `$2` that count at `$3`, of live variants of the products `$1`.
+    CURRENT = {
+        sqlite: "select v.product_id, p.title, v.id, v.sku,
+                (select c.amount_minor from price c where c.variant_id = v.id and c.currency = $2
+                    and c.effective_from <= $3 order by c.effective_from desc limit 1)
+            from variant v join product p on p.id = v.product_id
+            where v.deleted_at is null and v.product_id in (select value from json_each($1))
+            order by v.product_id, v.id",
+        postgres: "select v.product_id, p.title, v.id, v.sku,
+                (select c.amount_minor from price c where c.variant_id = v.id and c.currency = $2
+                    and c.effective_from <= $3 order by c.effective_from desc limit 1)
+            from variant v join product p on p.id = v.product_id
+            where v.deleted_at is null and v.product_id = any($1)
+            order by v.product_id, v.id",
+    };
     DEFAULT_VARIANT = "select v.id from variant v join product p on p.id = v.product_id
         where v.product_id = $1 and v.is_default and p.deleted_at is null";
 }
@@ -60,4 +77,32 @@ pub async fn page(
 pub async fn default_variant(app: &App, product_id: i64) -> Result<Option<i64>> {
     let statement = Statement::new(&DEFAULT_VARIANT, vec![product_id.into()]);
     app.db.read_one(statement, |row| row.get(0)).await
+}
+
+/// What a variant costs at some moment in the shop's currency.
+#[derive(Debug, Clone)]
+pub(crate) struct Current {
+    pub product_id: i64,
+    /// The product's.
+    pub title: String,
+    pub variant_id: i64,
+    pub sku: String,
+    pub money: Money,
+}
+
+/// The prices in the shop's currency that count at a moment, of the live variants of some products.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn current(app: &App, products: Vec<i64>, at: Timestamp) -> Result<Vec<Current>> {
+    let currency = app.currency;
+    let statement =
+        Statement::new(&CURRENT, vec![products.into(), currency.code().into(), at.into()]);
+    let rows = app.db.read(statement, |row| {
+        let (product_id, title) = (row.get(0)?, row.get(1)?);
+        let (variant_id, sku) = (row.get(2)?, row.get(3)?);
+        let money = row.get::<Option<i64>>(4)?.map(|minor| Money { minor, currency });
+        Ok(money.map(|money| Current { product_id, title, variant_id, sku, money }))
+    });
+    Ok(rows.await?.into_iter().flatten().collect())
 }

@@ -20,10 +20,11 @@ use super::queries::{self, MovementOut};
 use super::store::MOVED_STATUS;
 use super::{LevelOut, Location, Moved};
 use crate::App;
-use crate::accounts::{Identity, Staff};
+use crate::accounts::{Identity, Staff, on, to};
 use crate::orders::undecided;
 use crate::platform::answer::{IDEMPOTENCY_REPLAYED, key_reused, replayed};
 use crate::platform::command::{Caller, Key, Outcome as Ran};
+use crate::platform::etag::IfMatch;
 use crate::platform::extract::{IdempotencyKey, PathId, Valid};
 use crate::platform::page::{ListParams, ListRequest, Page};
 use crate::platform::problem::{FieldError, Problem};
@@ -45,35 +46,50 @@ pub fn router() -> OpenApiRouter<App> {
 
 #[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewLocation {
+pub(super) struct NewLocation {
     /// A short name for imports: letters, digits, `-` and `_`.
     #[garde(length(min = 1, max = 50), custom(plain_code))]
     #[schema(min_length = 1, max_length = 50, pattern = "^[A-Za-z0-9_-]+$")]
-    code: String,
+    pub code: String,
     #[garde(length(chars, min = 1, max = 200))]
     #[schema(min_length = 1, max_length = 200)]
-    name: String,
+    pub name: String,
     /// Sales take from the lowest number first; 100 if absent.
     #[garde(range(min = 0, max = PRIORITY_MAX))]
     #[schema(minimum = 0, maximum = 1_000_000)]
-    priority: Option<i64>,
+    pub priority: Option<i64>,
     #[garde(skip)]
-    active: Option<bool>,
+    pub active: Option<bool>,
 }
 
 #[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct LocationChange {
+pub(super) struct LocationChange {
     #[garde(length(chars, min = 1, max = 200))]
     #[schema(min_length = 1, max_length = 200)]
-    name: Option<String>,
+    pub name: Option<String>,
     #[garde(range(min = 0, max = PRIORITY_MAX))]
     #[schema(minimum = 0, maximum = 1_000_000)]
-    priority: Option<i64>,
+    pub priority: Option<i64>,
     #[garde(skip)]
-    active: Option<bool>,
+    pub active: Option<bool>,
 }
 
+impl NewLocation {
+    pub(super) fn into_command(self) -> AddLocation {
+        let Self { code, name, priority, active } = self;
+        let (priority, active) = (priority.unwrap_or(100), active.unwrap_or(true));
+        AddLocation { code, name, priority, active }
+    }
+}
+
+pub(super) fn code_taken() -> Problem {
+    let detail = "Another location has this code.";
+    let errors = vec![FieldError::new("/code", "taken", detail)];
+    Problem::conflict("code_taken", detail).errors(errors)
+}
+
+/// What a location's code may look like.
 fn plain_code(code: &str, (): &()) -> garde::Result {
     let plain = code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if plain { Ok(()) } else { Err(garde::Error::new("only letters, digits, - and _")) }
@@ -82,20 +98,20 @@ fn plain_code(code: &str, (): &()) -> garde::Result {
 /// Goods that came in.
 #[derive(Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewReceipt {
+pub(super) struct NewReceipt {
     #[garde(range(min = 1))]
     #[schema(minimum = 1)]
-    variant_id: i64,
+    pub variant_id: i64,
     /// The first place that sales take from, if absent.
     #[garde(range(min = 1))]
     #[schema(minimum = 1)]
-    location_id: Option<i64>,
+    pub location_id: Option<i64>,
     #[garde(range(min = 1, max = ON_HAND_MAX))]
     #[schema(minimum = 1, maximum = 1_000_000_000)]
-    quantity: i64,
+    pub quantity: i64,
     #[garde(length(chars, max = REASON_CHARS_MAX))]
     #[schema(max_length = 500)]
-    reason: Option<String>,
+    pub reason: Option<String>,
 }
 
 /// A correction: one of `delta` (more or fewer on the shelf), `on_hand` (counted there) and
@@ -165,7 +181,7 @@ impl NewAdjustment {
 )]
 async fn list_locations(
     State(app): State<App>,
-    _: Staff,
+    _: Staff<on::Stock, to::View>,
     uri: Uri,
 ) -> Result<Json<Page<Location>>, Problem> {
     let list = ListRequest::from_uri(&queries::LOCATIONS, &uri)?;
@@ -180,25 +196,19 @@ async fn list_locations(
 )]
 async fn add_location(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Stock, to::Create>,
     IdempotencyKey(key): IdempotencyKey,
     Valid(new): Valid<NewLocation>,
 ) -> Result<Response, Problem> {
     let key = key.map(|key| Key::new(key, "POST /api/v1/locations", &new));
-    let NewLocation { code, name, priority, active } = new;
-    let (priority, active) = (priority.unwrap_or(100), active.unwrap_or(true));
-    let command = AddLocation { code, name, priority, active };
+    let command = new.into_command();
     let caller = Caller { account_id: Some(staff.account_id), key };
     match app.run(caller, command).await {
         Ok(Ran::Accepted(location)) => Ok((StatusCode::CREATED, Json(location)).into_response()),
         Ok(Ran::Replayed { status, body }) => Ok(replayed(status, body.get())),
         Ok(Ran::KeyReused) => Err(key_reused()),
         Ok(Ran::Refused(never)) => match never {},
-        Err(error) if is_taken(&error) => {
-            let detail = "Another location has this code.";
-            let errors = vec![FieldError::new("/code", "taken", detail)];
-            Err(Problem::conflict("code_taken", detail).errors(errors))
-        }
+        Err(error) if is_taken(&error) => Err(code_taken()),
         Err(error) => Err(error.into()),
     }
 }
@@ -210,7 +220,7 @@ async fn add_location(
 )]
 async fn one_location(
     State(app): State<App>,
-    _: Staff,
+    _: Staff<on::Stock, to::View>,
     PathId(id): PathId,
 ) -> Result<Json<Location>, Problem> {
     let location = queries::find_location(&app.db, id).await?;
@@ -225,13 +235,16 @@ async fn one_location(
 )]
 async fn change_location(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Stock, to::Change>,
     PathId(id): PathId,
     Valid(change): Valid<LocationChange>,
 ) -> Result<Json<Location>, Problem> {
     let LocationChange { name, priority, active } = change;
     let caller = Caller { account_id: Some(staff.account_id), key: None };
-    match app.run(caller, ChangeLocation { id, name, priority, active }).await? {
+    match app
+        .run(caller, ChangeLocation { id, name, priority, active, if_match: IfMatch::Any })
+        .await?
+    {
         Ran::Accepted(location) => Ok(Json(location)),
         _ => Err(Problem::not_found("location")),
     }
@@ -244,7 +257,7 @@ async fn change_location(
 )]
 async fn levels(
     State(app): State<App>,
-    _: Staff,
+    _: Staff<on::Stock, to::View>,
     uri: Uri,
 ) -> Result<Json<Page<LevelOut>>, Problem> {
     let list = ListRequest::from_uri(&queries::LEVELS, &uri)?;
@@ -258,7 +271,7 @@ async fn levels(
 )]
 async fn movements(
     State(app): State<App>,
-    _: Staff,
+    _: Staff<on::Stock, to::View>,
     uri: Uri,
 ) -> Result<Json<Page<MovementOut>>, Problem> {
     let list = ListRequest::from_uri(&queries::MOVEMENTS, &uri)?;
@@ -273,7 +286,7 @@ async fn movements(
 )]
 async fn receive(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Stock, to::Change>,
     IdempotencyKey(key): IdempotencyKey,
     Valid(new): Valid<NewReceipt>,
 ) -> Result<Response, Problem> {
@@ -296,7 +309,7 @@ async fn receive(
 )]
 async fn adjust(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Stock, to::Change>,
     IdempotencyKey(key): IdempotencyKey,
     Valid(new): Valid<NewAdjustment>,
 ) -> Result<Response, Problem> {
@@ -319,7 +332,7 @@ async fn adjust(
 )]
 async fn transfer(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Stock, to::Change>,
     IdempotencyKey(key): IdempotencyKey,
     Valid(new): Valid<NewTransfer>,
 ) -> Result<Response, Problem> {
@@ -335,7 +348,7 @@ async fn transfer(
     move_stock(&app, &staff, command, key).await
 }
 
-async fn location_or_default(app: &App, id: Option<i64>) -> Result<LocationId, Problem> {
+pub(super) async fn location_or_default(app: &App, id: Option<i64>) -> Result<LocationId, Problem> {
     match id {
         Some(id) => Ok(LocationId(id)),
         None => Ok(LocationId(queries::default_location(&app.db).await?)),

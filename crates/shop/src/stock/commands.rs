@@ -72,11 +72,13 @@ statements! {
             order by id for update",
     };
     LOCATIONS = "select id, priority, active from location";
-    /// The keys `$2[i]` of the accounts `$1[i]`.
+    /// The keys `$2[i]` of the accounts `$1[i]`. SQLite would read one list anew for each element
+    /// of the other, here and below: it is told to keep it, and in which order to go.
     KEYS = {
-        sqlite: "select i.account_id, i.key, i.fingerprint, i.order_id, i.status, i.body
-            from json_each($1) a join json_each($2) k on k.key = a.key
-            join idempotency i on i.account_id = a.value and i.key = k.value",
+        sqlite: "with k as materialized (select key, value from json_each($2))
+            select i.account_id, i.key, i.fingerprint, i.order_id, i.status, i.body
+            from json_each($1) a cross join k on k.key = a.key
+            cross join idempotency i on i.account_id = a.value and i.key = k.value",
         postgres: "select i.account_id, i.key, i.fingerprint, i.order_id, i.status, i.body
             from unnest($1::bigint[], $2::text[]) as w (account_id, key)
             join idempotency i on i.account_id = w.account_id and i.key = w.key",
@@ -84,13 +86,14 @@ statements! {
     /// Units of the variants `$2[i]` in orders of the accounts `$1[i]` that stand, and of
     /// refunded ones those that had left.
     BOUGHT = {
-        sqlite: "select o.account_id, l.variant_id, cast(sum(case o.status when 'refunded'
+        sqlite: "with v as materialized (select key, value from json_each($2))
+            select o.account_id, l.variant_id, cast(sum(case o.status when 'refunded'
                 then (select coalesce(sum(a.shipped), 0) from allocation a
                     where a.order_id = o.id and a.line_no = l.line_no)
                 else l.quantity end) as bigint)
-            from json_each($1) a join json_each($2) v on v.key = a.key
-            join orders o on o.account_id = a.value and o.status <> 'cancelled'
-            join order_line l on l.order_id = o.id and l.variant_id = v.value
+            from json_each($1) w cross join v on v.key = w.key
+            cross join orders o on o.account_id = w.value and o.status <> 'cancelled'
+            cross join order_line l on l.order_id = o.id and l.variant_id = v.value
             group by o.account_id, l.variant_id",
         postgres: "select o.account_id, l.variant_id, cast(sum(case o.status when 'refunded'
                 then (select coalesce(sum(a.shipped), 0) from allocation a
@@ -104,14 +107,15 @@ statements! {
     };
     /// [`BOUGHT`] by guests under the e-mail addresses `$1[i]`.
     BOUGHT_BY_GUESTS = {
-        sqlite: "select o.email_key, l.variant_id, cast(sum(case o.status when 'refunded'
+        sqlite: "with v as materialized (select key, value from json_each($2))
+            select o.email_key, l.variant_id, cast(sum(case o.status when 'refunded'
                 then (select coalesce(sum(a.shipped), 0) from allocation a
                     where a.order_id = o.id and a.line_no = l.line_no)
                 else l.quantity end) as bigint)
-            from json_each($1) e join json_each($2) v on v.key = e.key
-            join orders o on o.email_key = e.value and o.account_id is null
+            from json_each($1) w cross join v on v.key = w.key
+            cross join orders o on o.email_key = w.value and o.account_id is null
                 and o.status <> 'cancelled'
-            join order_line l on l.order_id = o.id and l.variant_id = v.value
+            cross join order_line l on l.order_id = o.id and l.variant_id = v.value
             group by o.email_key, l.variant_id",
         postgres: "select o.email_key, l.variant_id, cast(sum(case o.status when 'refunded'
                 then (select coalesce(sum(a.shipped), 0) from allocation a
@@ -126,10 +130,11 @@ statements! {
     /// Units of the variants `$2[i]` in holds, live at `$3`, of all baskets of the accounts
     /// `$1[i]`.
     HELD = {
-        sqlite: "select b.account_id, h.variant_id, cast(sum(h.quantity) as bigint)
-            from json_each($1) a join json_each($2) v on v.key = a.key
-            join basket b on b.account_id = a.value and b.status = 'open'
-            join hold h on h.basket_id = b.id and h.variant_id = v.value and h.expires_at > $3
+        sqlite: "with v as materialized (select key, value from json_each($2))
+            select b.account_id, h.variant_id, cast(sum(h.quantity) as bigint)
+            from json_each($1) w cross join v on v.key = w.key
+            cross join basket b on b.account_id = w.value and b.status = 'open'
+            cross join hold h on h.basket_id = b.id and h.variant_id = v.value and h.expires_at > $3
             group by b.account_id, h.variant_id",
         postgres: "select b.account_id, h.variant_id, cast(sum(h.quantity) as bigint)
             from unnest($1::bigint[], $2::bigint[]) as w (account_id, variant_id)

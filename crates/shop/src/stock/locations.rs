@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::commands::{INSERT_LOCATION, LOCK_LOCATION, UPDATE_LOCATION};
 use super::queries;
 use crate::platform::command::{Changes, Command, Decision, next_ids};
+use crate::platform::etag::IfMatch;
 
 /// A stock pool: a fulfilment centre, a shop floor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -66,14 +67,20 @@ pub(super) struct ChangeLocation {
     pub name: Option<String>,
     pub priority: Option<i64>,
     pub active: Option<bool>,
+    pub if_match: IfMatch,
 }
 
+/// Why a location was not changed.
 #[derive(Debug)]
-pub(super) struct NoSuchLocation;
+pub(super) enum NotChanged {
+    NoSuchLocation,
+    /// It has another version than the caller expects.
+    Moved,
+}
 
 impl Command for ChangeLocation {
     type Accepted = Location;
-    type Refused = NoSuchLocation;
+    type Refused = NotChanged;
     const NAME: &'static str = "change_location";
     const STATUS: u16 = 200;
 
@@ -85,9 +92,14 @@ impl Command for ChangeLocation {
         &self,
         loaded: &[Rows],
         changes: &mut Changes,
-    ) -> Result<Decision<Location, NoSuchLocation>> {
-        let Some(row) = loaded[0].first() else { return Ok(Decision::Refuse(NoSuchLocation)) };
+    ) -> Result<Decision<Location, NotChanged>> {
+        let Some(row) = loaded[0].first() else {
+            return Ok(Decision::Refuse(NotChanged::NoSuchLocation));
+        };
         let before = queries::location(&row)?;
+        if !self.if_match.allows(before.version) {
+            return Ok(Decision::Refuse(NotChanged::Moved));
+        }
         let mut after = before.clone();
         after.name = self.name.clone().unwrap_or(after.name);
         after.priority = self.priority.unwrap_or(after.priority);

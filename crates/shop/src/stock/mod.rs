@@ -4,6 +4,7 @@
 //! [`crate::orders::commands`]) and idempotency keys. A level is only ever changed by a batch, and
 //! every change is a ledger row.
 
+pub(crate) mod admin;
 mod answers;
 mod api;
 mod batch;
@@ -14,6 +15,7 @@ mod intake;
 mod load;
 mod locations;
 pub mod queries;
+mod refusals;
 mod store;
 mod writer;
 
@@ -22,6 +24,7 @@ pub(crate) use api::refused;
 pub use api::router;
 pub use intake::Receiving;
 pub use locations::Location;
+pub use refusals::{Reason, Refusals, Refused, hour_of};
 pub use writer::{Answer, Limits, StockWriter, Undecided};
 
 /// Every statement of this capability.

@@ -15,6 +15,17 @@ statements! {
     LOCATION_BY_CODE = "select id from location where code = $1";
     /// Where goods go when nobody says where: the first place that sales take from.
     DEFAULT_LOCATION = "select id from location order by active desc, priority, id limit 1";
+    /// The levels `$1`, as a person calls them.
+    LEVELS_NOW = {
+        sqlite: "select l.id, l.variant_id, l.location_id, v.sku, c.name, l.on_hand
+            from stock_level l join variant v on v.id = l.variant_id
+            join location c on c.id = l.location_id
+            where l.id in (select value from json_each($1))",
+        postgres: "select l.id, l.variant_id, l.location_id, v.sku, c.name, l.on_hand
+            from stock_level l join variant v on v.id = l.variant_id
+            join location c on c.id = l.location_id
+            where l.id = any($1)",
+    };
     /// What of the variant `$1` can be sold from other locations than `$2`.
     AVAILABLE_ELSEWHERE = "select cast(coalesce(sum(l.on_hand - l.reserved), 0) as bigint)
         from stock_level l join location o on o.id = l.location_id
@@ -119,6 +130,33 @@ pub(super) async fn locations(db: &Db, list: &ListRequest) -> Result<Page<Locati
         };
         (location.id, key)
     }))
+}
+
+/// A level as it is now.
+#[derive(Debug, Clone)]
+pub(super) struct LevelNow {
+    pub id: i64,
+    pub variant_id: i64,
+    pub location_id: i64,
+    pub sku: String,
+    /// The location's name.
+    pub location: String,
+    pub on_hand: i64,
+}
+
+/// Some levels as they are now.
+pub(super) async fn levels_now(db: &Db, ids: Vec<i64>) -> Result<Vec<LevelNow>> {
+    let read = |row: &Row<'_>| {
+        Ok(LevelNow {
+            id: row.get(0)?,
+            variant_id: row.get(1)?,
+            location_id: row.get(2)?,
+            sku: row.get(3)?,
+            location: row.get(4)?,
+            on_hand: row.get(5)?,
+        })
+    };
+    db.read(Statement::new(&LEVELS_NOW, vec![ids.into()]), read).await
 }
 
 /// One location.

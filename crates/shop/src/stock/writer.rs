@@ -1,27 +1,22 @@
-//! The stock writer: every change of stock is decided here, many decisions per transaction.
-//!
-//! Requests put their command into a bounded queue and wait. One task takes all that have arrived,
-//! decides them in arrival order as one [`Batch`], commits once, and answers. Nothing is answered
-//! before the commit. While a batch commits the next one gathers: the busier, the larger the
-//! batches, the cheaper each decision.
-//!
-//! The task has a thread to itself: on the shared threads it would queue behind the very handlers
-//! that wait for it, and the database would idle meanwhile.
+//! The stock writer: every change of stock is decided here, many decisions per transaction, see
+//! [`crate::platform::batches`].
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use runout_core::stock::{Asked, IdRanges, Outcome, Remembered, Rules};
 use runout_store::{Db, Error, Ids};
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Decided};
 use super::footprint::Need;
+use super::refusals::{Reason, Refusals};
+use crate::platform::batches::{Batches, Bounds, Decider};
 use crate::platform::clock::Clock;
 use crate::platform::config;
+
+pub use crate::platform::batches::Undecided;
 
 /// Order numbers are taken from the database in blocks of this size.
 const ORDER_BLOCK: i64 = 1_000;
@@ -69,30 +64,14 @@ pub struct Answer {
     pub replayed: bool,
 }
 
-/// Why a command was not decided. Nothing has happened, except after [`Error::OutcomeUnknown`].
-#[derive(Debug, thiserror::Error)]
-pub enum Undecided {
-    #[error("the queue of the stock writer is full")]
-    QueueFull,
-    #[error("the command waited longer than its deadline")]
-    DeadlinePassed,
-    #[error("the stock writer has stopped")]
-    Stopped,
-    #[error(transparent)]
-    Store(Error),
-}
-
-struct Pending {
-    asked: Asked,
-    arrived: Instant,
-    reply: oneshot::Sender<Result<Answer, Undecided>>,
-}
-
 /// Hands commands to the writer's task. Cheap to share.
 pub struct StockWriter {
-    queue: mpsc::Sender<Pending>,
-    stop: CancellationToken,
-    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    batches: Batches<Stock>,
+    clock: Clock,
+    /// What buyers were refused.
+    pub refusals: Refusals,
+    /// Commands of the newest batch.
+    last_batch: Arc<AtomicUsize>,
 }
 
 impl StockWriter {
@@ -101,8 +80,7 @@ impl StockWriter {
     /// # Panics
     /// When the operating system cannot start a thread.
     pub fn start(db: Db, clock: Clock, limits: Limits) -> Self {
-        let (queue, arrivals) = mpsc::channel(limits.queue_max);
-        let stop = CancellationToken::new();
+        let Limits { queue_max, batch_max, deadline, rules } = limits;
         let ids = Pools {
             orders: Ids::new("orders", ORDER_BLOCK),
             levels: Ids::new("stock_level", LEVEL_BLOCK),
@@ -112,15 +90,12 @@ impl StockWriter {
             refunds: Ids::new("refund", MONEY_BLOCK),
             fulfilments: Ids::new("fulfilment", MONEY_BLOCK),
         };
-        let worker = Worker { db, clock, limits, ids };
-        let stopping = stop.clone();
-        let run = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime can be built").block_on(worker.run(arrivals, stopping));
-        };
-        let thread = std::thread::Builder::new().name("stock-writer".to_owned()).spawn(run);
-        let thread = thread.expect("the operating system can start one thread at start-up");
-        Self { queue, stop, thread: std::sync::Mutex::new(Some(thread)) }
+        let bounds = Bounds { queue_max, batch_max, deadline };
+        let last_batch = Arc::new(AtomicUsize::new(0));
+        let own = (clock.clone(), Arc::clone(&last_batch));
+        let batches = Batches::start(Stock { db, clock, rules, ids, last_batch }, bounds);
+        let (clock, last_batch) = own;
+        Self { batches, clock, refusals: Refusals::default(), last_batch }
     }
 
     /// Has a command decided, and waits for its commit. Dropping the future before the decision
@@ -129,40 +104,35 @@ impl StockWriter {
     /// # Errors
     /// [`Undecided`]; the caller may try again.
     pub async fn ask(&self, asked: Asked) -> Result<Answer, Undecided> {
-        let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Pending { asked, arrived: Instant::now(), reply }).map_err(
-            |error| match error {
-                mpsc::error::TrySendError::Full(_) => {
-                    metrics::counter!("runout_stock_queue_full_total").increment(1);
-                    Undecided::QueueFull
-                }
-                mpsc::error::TrySendError::Closed(_) => Undecided::Stopped,
-            },
-        )?;
-        answer.await.unwrap_or(Err(Undecided::Stopped))
+        let answer = self.batches.ask(asked).await;
+        let refused = match &answer {
+            Ok(answer) => Reason::of(&answer.outcome),
+            Err(error) => Reason::of_undecided(error),
+        };
+        if let Some(reason) = refused {
+            self.refusals.count(self.clock.now(), reason);
+        }
+        answer
     }
 
     /// Commands that wait now.
     pub fn waiting(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        self.batches.waiting()
+    }
+
+    /// Commands that may wait.
+    pub fn waiting_max(&self) -> usize {
+        self.batches.waiting_max()
+    }
+
+    /// Commands of the newest batch.
+    pub fn last_batch(&self) -> usize {
+        self.last_batch.load(Ordering::Relaxed)
     }
 
     /// Takes no more commands, decides those that wait, and gives unused ids back.
     pub async fn stop(&self) {
-        self.stop.cancel();
-        let thread = self.thread.lock().expect("no holder of this lock can panic").take();
-        let Some(thread) = thread else { return };
-        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the stock writer's thread failed");
-        }
-    }
-}
-
-/// A writer that nobody stopped ends by itself, when its queue is dropped.
-impl Drop for StockWriter {
-    fn drop(&mut self) {
-        self.stop.cancel();
+        self.batches.stop().await;
     }
 }
 
@@ -183,89 +153,25 @@ impl Pools {
     }
 }
 
-struct Worker {
+struct Stock {
     db: Db,
     clock: Clock,
-    limits: Limits,
+    rules: Rules,
     ids: Pools,
+    last_batch: Arc<AtomicUsize>,
 }
 
-impl Worker {
-    async fn run(self, mut arrivals: mpsc::Receiver<Pending>, stop: CancellationToken) {
-        let mut batch = Vec::with_capacity(self.limits.batch_max);
-        loop {
-            let taken = tokio::select! {
-                biased;
-                taken = arrivals.recv_many(&mut batch, self.limits.batch_max) => taken,
-                () = stop.cancelled(), if !arrivals.is_closed() => {
-                    arrivals.close();
-                    continue;
-                }
-            };
-            if taken == 0 {
-                break;
-            }
-            self.ring_up(std::mem::take(&mut batch)).await;
-        }
-        for pool in self.ids.all() {
-            if let Err(error) = pool.release(&self.db).await {
-                tracing::warn!(%error, "unused ids were not given back; a gap remains");
-            }
-        }
-    }
+impl Decider for Stock {
+    type Command = Asked;
+    type Outcome = Answer;
+    const NAME: &'static str = "stock";
 
-    /// One batch: drop what nobody waits for, decide the rest, answer.
-    async fn ring_up(&self, arrived: Vec<Pending>) {
-        let mut asked = Vec::with_capacity(arrived.len());
-        let mut replies = Vec::with_capacity(arrived.len());
-        for pending in arrived {
-            if pending.reply.is_closed() {
-                continue; // The client has gone: nobody would know of the order.
-            }
-            if pending.arrived.elapsed() > self.limits.deadline {
-                let _gone = pending.reply.send(Err(Undecided::DeadlinePassed));
-                continue;
-            }
-            metrics::histogram!("runout_stock_wait_seconds").record(pending.arrived.elapsed());
-            asked.push(pending.asked);
-            replies.push(Some(pending.reply));
-        }
-        if asked.is_empty() {
-            return;
-        }
-        metrics::histogram!("runout_stock_batch_commands").record(asked.len() as f64);
-        self.decide(Arc::new(asked), replies).await;
-    }
-
-    /// Decides the batch; one that fails for a reason of its own is halved until the poisoned
-    /// command fails alone.
-    async fn decide(&self, asked: Arc<Vec<Asked>>, mut replies: Vec<Option<Reply>>) {
-        let mut parts = Vec::new();
-        parts.push(0..asked.len());
-        while let Some(range) = parts.pop() {
-            let started = Instant::now();
-            match self.attempt(&asked, range.clone()).await {
-                Ok(outcomes) => {
-                    metrics::histogram!("runout_stock_commit_seconds").record(started.elapsed());
-                    answer(&outcomes, &mut replies[range]);
-                }
-                Err(error) if range.len() > 1 && is_of_its_own(&error) => {
-                    tracing::warn!(%error, commands = range.len(), "batch failed; halving it");
-                    let middle = range.start + range.len() / 2;
-                    // The first half is decided first: arrival order is kept.
-                    parts.push(middle..range.end);
-                    parts.push(range.start..middle);
-                }
-                Err(error) => fail(&error, &mut replies[range]),
-            }
-        }
-    }
-
-    async fn attempt(
+    async fn decide(
         &self,
         asked: &Arc<Vec<Asked>>,
         range: Range<usize>,
-    ) -> Result<Vec<Outcome>, Error> {
+    ) -> Result<Vec<Answer>, Error> {
+        self.last_batch.store(asked.len(), Ordering::Relaxed);
         let need = Need::of(&asked[range.clone()]);
         let (db, pools) = (&self.db, &self.ids);
         let ids = IdRanges {
@@ -277,7 +183,7 @@ impl Worker {
         };
         let event_ids = pools.events.take(db, need.events).await?;
         let audit_ids = pools.audit.take(db, need.audit).await?;
-        let (now, rules) = (self.clock.now(), self.limits.rules.clone());
+        let (now, rules) = (self.clock.now(), self.rules.clone());
         let asked = Arc::clone(asked);
         let batch = Batch { asked, range, now, rules, ids, event_ids, audit_ids };
         let Decided { outcomes, unused, unused_events, unused_audit } =
@@ -289,38 +195,27 @@ impl Worker {
         pools.fulfilments.give_back(unused.fulfilments);
         pools.events.give_back(unused_events);
         pools.audit.give_back(unused_audit);
-        Ok(outcomes)
+        Ok(answers(&outcomes))
+    }
+
+    async fn stopped(&self) {
+        for pool in self.ids.all() {
+            if let Err(error) = pool.release(&self.db).await {
+                tracing::warn!(%error, "unused ids were not given back; a gap remains");
+            }
+        }
     }
 }
 
-type Reply = oneshot::Sender<Result<Answer, Undecided>>;
-
-/// True if the batch's content may be at fault, so that a part of it may succeed.
-fn is_of_its_own(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Panicked(_) | Error::Constraint { .. } | Error::Other { .. } | Error::Decode { .. }
-    )
-}
-
-fn answer(outcomes: &[Outcome], replies: &mut [Option<Reply>]) {
-    for (outcome, reply) in outcomes.iter().zip(replies) {
+/// What each command's client is told: who repeated a command of the same batch gets its outcome.
+fn answers(outcomes: &[Outcome]) -> Vec<Answer> {
+    let answer = |outcome: &Outcome| {
         let (outcome, replayed) = match outcome {
             Outcome::Replayed(Remembered::Earlier(index)) => (&outcomes[*index], true),
             Outcome::Replayed(_) => (outcome, true),
             other => (other, false),
         };
-        let reply = reply.take().expect("every command is answered once");
-        // A client that has gone meanwhile finds its order by its key or in its list.
-        let _gone = reply.send(Ok(Answer { outcome: outcome.clone(), replayed }));
-    }
-}
-
-/// Tells every command of a part that it failed, and of which kind the error is.
-fn fail(error: &Error, replies: &mut [Option<Reply>]) {
-    tracing::error!(?error, commands = replies.len(), "commands could not be decided");
-    for reply in replies {
-        let reply = reply.take().expect("every command is answered once");
-        let _gone = reply.send(Err(Undecided::Store(error.copy())));
-    }
+        Answer { outcome: outcome.clone(), replayed }
+    };
+    outcomes.iter().map(answer).collect()
 }

@@ -16,7 +16,7 @@ use super::RATES_MAX;
 use super::commands::{self, RateRefused};
 use super::queries::{self, RateKey, TAX_RATES, TaxRate};
 use crate::App;
-use crate::accounts::{MaybeIdentity, Staff};
+use crate::accounts::{MaybeIdentity, Staff, on, to};
 use crate::catalog::tagged;
 use crate::platform::answer::answer;
 use crate::platform::command::{Caller, Key};
@@ -38,7 +38,7 @@ pub fn router() -> OpenApiRouter<App> {
 /// A rate: exactly one of `rate` and `rate_ppm`.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-struct NewTaxRate {
+pub(super) struct NewTaxRate {
     /// In percent, 0 to 100, as decimal text with at most four decimals.
     #[schema(example = "8.875", pattern = r"^[0-9]{1,3}(\.[0-9]+)?$")]
     rate: Option<String>,
@@ -49,7 +49,7 @@ struct NewTaxRate {
 
 impl NewTaxRate {
     /// Its rate in parts per million, or the field that is wrong and why.
-    fn ppm(&self) -> Result<i64, (&'static str, String)> {
+    pub(super) fn ppm(&self) -> Result<i64, (&'static str, String)> {
         match (&self.rate, self.rate_ppm) {
             (Some(text), None) => {
                 tax::parse_percent(text).map_err(|error| ("rate", error.to_string()))
@@ -158,7 +158,7 @@ async fn show_tax_rate(
 )]
 async fn set_tax_rate(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Taxes, to::Change>,
     path: RatePath,
     if_match: IfMatch,
     IdempotencyKey(key): IdempotencyKey,
@@ -185,7 +185,7 @@ async fn set_tax_rate(
 )]
 async fn delete_tax_rate(
     State(app): State<App>,
-    Staff(staff): Staff,
+    Staff(staff, ..): Staff<on::Taxes, to::Delete>,
     path: RatePath,
     if_match: IfMatch,
     IdempotencyKey(key): IdempotencyKey,

@@ -8,6 +8,7 @@
 //!
 //! All rates are one entity to the outbox and the audit, number [`ENTITY_ID`]: they have no ids.
 
+pub(crate) mod admin;
 mod api;
 pub mod commands;
 pub mod queries;

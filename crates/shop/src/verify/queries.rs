@@ -13,7 +13,8 @@ statements! {
         (select count(*) from allocation), (select count(*) from idempotency),
         (select count(*) from product), (select count(*) from id_sequence),
         (select count(*) from hold), (select count(*) from basket),
-        (select count(*) from discount)";
+        (select count(*) from discount), (select count(*) from event),
+        (select count(*) from attendance), (select count(*) from admission)";
 
     LEDGERS = "select 'level ' || id
             || case when on_hand <> hand then ': on_hand ' || on_hand || ', ledger says ' || hand
@@ -324,9 +325,74 @@ statements! {
                 union all select 'fulfilment', max(id) from fulfilment
                 union all select 'discount', max(id) from discount
                 union all select 'address', max(id) from address
+                union all select 'event', max(id) from event
                 union all select 'payment_method', max(id) from payment_method
                 union all select 'audit', max(id) from audit) as t
             left join id_sequence s on s.name = t.name) as sequence
         where newest >= next
         order by name limit $1";
+
+    SIGN_UPS = "select 'event ' || id || ': attending ' || attending || ', waiting ' || waiting
+            || ', sign-ups say ' || come || ' and ' || wait,
+            count(*) over ()
+        from (
+            select e.id, e.attending, e.waiting,
+                (select count(*) from attendance a
+                    where a.event_id = e.id and a.state = 'attending') as come,
+                (select count(*) from attendance a
+                    where a.event_id = e.id and a.state = 'waiting') as wait
+            from event e) as event
+        where attending <> come or waiting <> wait
+        order by id limit $1";
+
+    ROOM = "select 'event ' || id || ': attending ' || attending || ', waiting ' || waiting
+            || case when capacity is null then ', room for everybody'
+                else ', room for ' || capacity end,
+            count(*) over ()
+        from event
+        where attending > capacity
+            or (waiting > 0 and (capacity is null or attending < capacity))
+        order by id limit $1";
+
+    /// An index keeps places of one state apart, so what is left is one place in both. A foreign
+    /// key keeps organisers; attendances are written in bulk and have none.
+    PLACES = "select 'place ' || a.place || ' of event ' || a.event_id
+            || case when e.id is null then ': no such event'
+                when a.place < 1 or a.place > e.places then ': the last one given is ' || e.places
+                else '' end
+            || case when p.id is null then ': no account ' || a.account_id else '' end
+            || case when o.place is not null then ': somebody else has it too' else '' end,
+            count(*) over ()
+        from attendance a
+        left join event e on e.id = a.event_id
+        left join account p on p.id = a.account_id
+        left join attendance o on a.state = 'waiting' and o.event_id = a.event_id
+            and o.state = 'attending' and o.place = a.place
+        where e.id is null or p.id is null or a.place < 1 or a.place > e.places
+            or o.place is not null
+        order by a.event_id, a.place limit $1";
+
+    /// Somebody came in with a unit of a line of a paid order that was a ticket of that event. The
+    /// order's money may have gone back later; its having been paid stays.
+    ADMISSIONS = "select 'ticket ' || a.order_id || '/' || a.line_no || '/' || a.number
+            || case when e.id is null then ': no event ' || a.event_id
+                when o.id is null then ': no such order'
+                when l.line_no is null then ': no such line'
+                when a.number < 1 or a.number > l.quantity then ': the line has ' || l.quantity
+                when e.product_id is null or v.id is null or v.product_id <> e.product_id
+                    then ': is not for event ' || a.event_id
+                when o.paid_at is null then ': the order was never paid'
+                else ': no account ' || a.admitted_by end,
+            count(*) over ()
+        from admission a
+        left join event e on e.id = a.event_id
+        left join orders o on o.id = a.order_id
+        left join order_line l on l.order_id = a.order_id and l.line_no = a.line_no
+        left join variant v on v.id = l.variant_id
+        left join account c on c.id = a.admitted_by
+        where e.id is null or o.id is null or l.line_no is null or v.id is null or c.id is null
+            or a.number < 1 or a.number > l.quantity
+            or e.product_id is null or v.product_id <> e.product_id
+            or o.paid_at is null
+        order by a.order_id, a.line_no, a.number limit $1";
 }

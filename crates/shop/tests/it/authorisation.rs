@@ -4,23 +4,25 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
-use runout_shop::accounts::{self, Role};
+use runout_shop::accounts::{self, Actor, By, Permissions, Role, Wanted};
+use runout_shop::platform::command::Outcome;
 use serde_json::{Value, json};
 
 use crate::on_both_engines;
 use crate::openapi::{document, operations};
 use crate::support::{Client, TestShop};
 
-/// The least that a caller must be. Superusers may do what staff may; what they alone may do
-/// (roles) is decided within operations and tested with the accounts.
+/// The least that a caller must be. That superusers alone set roles is decided within operations
+/// and tested with the accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Who {
     Public,
     Customer,
     Staff,
+    Superuser,
 }
 
-use Who::{Customer, Public, Staff};
+use Who::{Customer, Public, Staff, Superuser};
 
 const ROWS: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/accounts", Public),
@@ -32,6 +34,9 @@ const ROWS: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/v1/accounts/{id}", Staff),
     ("POST", "/api/v1/accounts/{id}/deactivate", Staff),
     ("POST", "/api/v1/accounts/{id}/reactivate", Staff),
+    ("POST", "/api/v1/accounts/{id}/second_factor/reset", Staff),
+    ("GET", "/api/v1/accounts/{id}/permissions", Superuser),
+    ("PUT", "/api/v1/accounts/{id}/permissions", Superuser),
     ("POST", "/api/v1/tokens", Public),
     ("GET", "/api/v1/tokens", Customer),
     ("DELETE", "/api/v1/tokens/current", Customer),
@@ -69,6 +74,11 @@ const ROWS: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/orders/{id}/fulfilments", Staff),
     ("POST", "/api/v1/orders/{id}/returns", Staff),
     ("POST", "/api/v1/orders/{id}/close", Staff),
+    ("GET", "/api/v1/orders/{id}/tickets", Customer),
+    ("GET", "/api/v1/events/{id}/admissions", Staff),
+    ("POST", "/api/v1/events/{id}/admissions", Staff),
+    ("POST", "/api/v1/events/{id}/admissions/undo", Staff),
+    ("PUT", "/api/v1/events/{id}/product", Staff),
     ("POST", "/api/v1/webhooks/stripe", Public),
     // A guest needs the token of their basket instead of an account's.
     ("POST", "/api/v1/baskets", Public),
@@ -93,6 +103,17 @@ const ROWS: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/addresses/{id}", Customer),
     ("PUT", "/api/v1/addresses/{id}", Customer),
     ("DELETE", "/api/v1/addresses/{id}", Customer),
+    ("GET", "/api/v1/events", Public),
+    ("POST", "/api/v1/events", Customer),
+    ("GET", "/api/v1/events/{id}", Public),
+    // Its organiser or staff, which is decided within.
+    ("PATCH", "/api/v1/events/{id}", Customer),
+    ("POST", "/api/v1/events/{id}/cancel", Customer),
+    ("GET", "/api/v1/events/{id}/attendances", Customer),
+    ("GET", "/api/v1/events/{id}/attendance", Customer),
+    ("POST", "/api/v1/events/{id}/attendance", Customer),
+    ("DELETE", "/api/v1/events/{id}/attendance", Customer),
+    ("GET", "/api/v1/attendances", Customer),
     // The predecessors' requests.
     ("POST", "/auth/login/", Public),
     ("GET", "/products/list/", Public),
@@ -154,12 +175,22 @@ fn the_description_tells_who_needs_a_token() {
     }
 }
 
+/// Whoever calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Caller {
+    Nobody,
+    Role(Role),
+    /// Staff whom a superuser has left no permission.
+    Restricted,
+}
+
 /// Calls an operation with a token of its own, which it may revoke.
-async fn call(shop: &TestShop, row: &(&str, &str, Who), role: Option<Role>, body: bool) -> u16 {
+async fn call(shop: &TestShop, row: &(&str, &str, Who), caller: Caller, body: bool) -> u16 {
     let (method, path, _) = row;
-    let client = match role {
-        None => shop.anonymous(),
-        Some(role) => fresh(shop, role).await,
+    let client = match caller {
+        Caller::Nobody => shop.anonymous(),
+        Caller::Role(role) => fresh(shop, role.as_str(), role).await,
+        Caller::Restricted => fresh(shop, "restricted", Role::Staff).await,
     };
     let path = concrete(path);
     let method: Method = method.parse().expect("a method");
@@ -167,9 +198,8 @@ async fn call(shop: &TestShop, row: &(&str, &str, Who), role: Option<Role>, body
     answer.status.as_u16()
 }
 
-async fn fresh(shop: &TestShop, role: Role) -> Client {
-    let name = format!("one-{}", role.as_str());
-    let account = shop.account(&name, role).await.account_id;
+async fn fresh(shop: &TestShop, name: &str, role: Role) -> Client {
+    let account = shop.account(&format!("one-{name}"), role).await.account_id;
     let login = accounts::issue_token(&shop.app, account, "test").await.expect("a token");
     shop.anonymous().logged_in(account, &login.token)
 }
@@ -177,30 +207,36 @@ async fn fresh(shop: &TestShop, role: Role) -> Client {
 on_both_engines! {
     async fn everybody_may_do_what_the_table_says(shop: TestShop) {
         let document = document();
+        let restricted = shop.account("one-restricted", Role::Staff).await.account_id;
+        let by = By::actor(Actor::System);
+        let nothing = Wanted::Only(Permissions::NONE);
+        let set = accounts::set_permissions(&shop.app, by, restricted, nothing).await;
+        assert!(matches!(set, Ok(Outcome::Accepted(_))));
         let callers = [
-            (None, Public),
-            (Some(Role::Customer), Customer),
-            (Some(Role::Staff), Staff),
-            (Some(Role::Superuser), Staff),
+            (Caller::Nobody, Public),
+            (Caller::Role(Role::Customer), Customer),
+            (Caller::Restricted, Customer),
+            (Caller::Role(Role::Staff), Staff),
+            (Caller::Role(Role::Superuser), Superuser),
         ];
         let mut wrong = Vec::new();
         for row in ROWS {
             let operation = &document["paths"][row.1][row.0.to_lowercase()];
             let body = operation["requestBody"] != Value::Null;
-            for (role, rank) in callers {
-                let status = call(&shop, row, role, body).await;
+            for (caller, rank) in callers {
+                let status = call(&shop, row, caller, body).await;
                 let fits = match status {
-                    401 => role.is_none() && row.2 > Public,
-                    403 => role.is_some() && rank < row.2,
+                    401 => caller == Caller::Nobody && row.2 > Public,
+                    403 => caller != Caller::Nobody && rank < row.2,
                     200..500 => rank >= row.2,
                     _ => false,
                 };
                 if !fits {
-                    wrong.push(format!("{} {} as {role:?}: {status}", row.0, row.1));
+                    wrong.push(format!("{} {} as {caller:?}: {status}", row.0, row.1));
                 }
                 // What comes stands in the description.
                 if operation["responses"].get(status.to_string()).is_none() {
-                    wrong.push(format!("{} {} as {role:?}: {status} undescribed", row.0, row.1));
+                    wrong.push(format!("{} {} as {caller:?}: {status} undescribed", row.0, row.1));
                 }
             }
         }

@@ -173,9 +173,9 @@ on_both_engines! {
         assert!(texts(&shop.app, stored).await[0].contains("m=8,"));
         let credentials = Credentials { identifier: "ana", password: PASSWORD, label: "" };
         let client = "192.0.2.1".parse().expect("an address");
-        accounts::login(&stronger, credentials, client).await.expect("logs in");
+        accounts::login(&stronger, credentials, None, client).await.expect("logs in");
         assert!(texts(&shop.app, stored).await[0].contains("m=16,"));
-        accounts::login(&stronger, credentials, client).await.expect("logs in again");
+        accounts::login(&stronger, credentials, None, client).await.expect("logs in again");
         assert!(works(&ana).await);
     }
 }

@@ -1,6 +1,7 @@
-//! The two predecessors' requests, as their READMEs show them, and their defects, which must not
+//! The predecessors' requests, as their READMEs show them, and their defects, which must not
 //! come back.
 
+mod events;
 mod lea;
 mod mattshop;
 

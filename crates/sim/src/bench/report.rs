@@ -5,18 +5,26 @@ use std::path::Path;
 
 use anyhow::Result;
 
+/// What is asked of a ratio.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Asked {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
 /// One line: a ratio with what was asked of it.
 pub struct Line {
     pub what: String,
     pub measured: String,
     pub ratio: Option<f64>,
-    pub asked: Option<f64>,
+    pub asked: Option<Asked>,
 }
 
 impl Line {
     fn verdict(&self) -> &'static str {
         match (self.ratio, self.asked) {
-            (Some(ratio), Some(asked)) if ratio >= asked => "reached",
+            (Some(ratio), Some(Asked::AtLeast(least))) if ratio >= least => "reached",
+            (Some(ratio), Some(Asked::AtMost(most))) if ratio <= most => "reached",
             (Some(_), Some(_)) => "**short**",
             _ => "",
         }
@@ -29,7 +37,12 @@ pub fn table(lines: &[Line]) -> String {
     let figure = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.2}"));
     for line in lines {
         let Line { what, measured, ratio, asked } = line;
-        let (ratio, asked, verdict) = (figure(*ratio), figure(*asked), line.verdict());
+        let asked = match asked {
+            Some(Asked::AtLeast(least)) => format!("{least:.2}"),
+            Some(Asked::AtMost(most)) => format!("at most {most:.2}"),
+            None => String::new(),
+        };
+        let (ratio, verdict) = (figure(*ratio), line.verdict());
         let _infallible = writeln!(text, "| {what} | {measured} | {ratio} | {asked} | {verdict} |");
     }
     text

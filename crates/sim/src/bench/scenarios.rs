@@ -8,12 +8,16 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use runout_store::{DatabaseUrl, Db, Engine};
 
-use super::report::{self, Line};
-use super::seed;
+use super::pages::{self, Size};
+use super::report::{self, Asked, Line};
 use super::wrk::{self, Load, Run};
+use super::{events, seed};
 
 /// How long a server may take to listen.
 const START_MAX: Duration = Duration::from_secs(20);
+
+/// Orders of the shop that large lists are compared with.
+const SMALL_ORDERS: i64 = 1_000;
 
 const HOLDS: &str = "holds, one hot record (each request puts one more unit into a guest's \
     basket) / durable orders of it";
@@ -24,24 +28,35 @@ const CHECKOUTS: &str = "full checkouts, one hot record (make a basket, put one 
 pub struct Options {
     /// Rounds of every measurement; the median counts.
     #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    pub(super) rounds: usize,
     /// Seconds of one measurement.
     #[arg(long, default_value_t = 6)]
-    seconds: u32,
-    /// Orders in the database for the figure at size.
-    #[arg(long, default_value_t = 5_000_000)]
+    pub(super) seconds: u32,
+    /// Orders in the database for the figures at size.
+    #[arg(long, default_value_t = 10_000_000)]
     orders: i64,
-    /// Products in the database for the list.
+    /// Products in the database for the lists.
     #[arg(long, default_value_t = 100_000)]
     products: i64,
-    /// Only the engine or scenario whose name contains this.
+    /// Events in the database for the cached list.
+    #[arg(long, default_value_t = 100_000)]
+    pub(super) events: i64,
+    /// Sign-ups for them.
+    #[arg(long, default_value_t = 10_000_000)]
+    pub(super) attendances: i64,
+    /// Only the engine whose name contains this, or `events`: only the cached list.
     #[arg(long, default_value = "")]
     only: String,
+    /// Only what pages cost; the results are printed, not written.
+    #[arg(long)]
+    pages: bool,
     /// A PostgreSQL server of which databases can be made.
     #[arg(long, env = "RUNOUT_BENCH_POSTGRES_URL")]
     postgres: Option<String>,
     #[arg(long, env = "RUNOUT_BENCH_PGBENCH", default_value = "pgbench")]
     pgbench: PathBuf,
+    #[arg(long, env = "RUNOUT_BENCH_REDIS", default_value = "redis-server")]
+    pub(super) redis: PathBuf,
     #[arg(long, default_value = "bench/results.md")]
     results: PathBuf,
 }
@@ -63,14 +78,17 @@ pub async fn run(options: Options) -> Result<()> {
     }
     let table = report::table(&lines);
     println!("{table}");
-    if options.only.is_empty() {
+    if options.only.is_empty() && !options.pages {
         report::write(&options.results, &table)?;
     }
     Ok(())
 }
 
+/// Runs the cached list of events alone.
+const EVENTS_ONLY: &str = "events";
+
 fn wanted(options: &Options, name: &str) -> bool {
-    options.only.is_empty() || options.only.contains(name)
+    options.only.is_empty() || options.only.contains(name) || options.only == EVENTS_ONLY
 }
 
 async fn engine(
@@ -82,6 +100,52 @@ async fn engine(
     lines: &mut Vec<Line>,
 ) -> Result<()> {
     let bench = Bench { options, folder, name };
+    if options.only != EVENTS_ONLY {
+        orders_and_products(&bench, url, asked, lines).await?;
+    }
+    if options.pages { Ok(()) } else { events::run(&bench, &url("bench_events"), lines).await }
+}
+
+async fn orders_and_products(
+    bench: &Bench<'_>,
+    url: &dyn Fn(&str) -> String,
+    asked: f64,
+    lines: &mut Vec<Line>,
+) -> Result<()> {
+    let options = bench.options;
+    let hot = match options.pages {
+        true => None,
+        false => Some(stock(bench, url, asked, lines).await?),
+    };
+    let stocked = url("bench_products");
+    let db = open(&stocked).await?;
+    seed::shop(&db).await?;
+    seed::catalogue(&db, options.products).await?;
+    if !options.pages {
+        let [noop_get, list] = bench.medians(&stocked, [Load::NoopGet, Load::Products])?;
+        lines.push(bench.line("no-op GET", noop_get, None));
+        let what = format!("20 of {} products by artist and year / no-op GET", options.products);
+        let to_noop = Some((noop_get, Some(Asked::AtLeast(0.3))));
+        lines.push(bench.line(&what, list, to_noop));
+    }
+    pages::rates(bench, &stocked, lines)?;
+    let large = lists(bench, url, lines).await?;
+    if let Some(hot) = hot {
+        let [sized] = bench.medians(&large, [Load::HotOrders])?;
+        let what = format!("with {} orders in the database / empty", options.orders);
+        lines.push(bench.line(&what, sized, Some((hot, Some(Asked::AtLeast(0.8))))));
+    }
+    Ok(())
+}
+
+/// What orders cost, and what holds and checkouts do; gives the orders of one hot record.
+async fn stock(
+    bench: &Bench<'_>,
+    url: &dyn Fn(&str) -> String,
+    asked: f64,
+    lines: &mut Vec<Line>,
+) -> Result<Run> {
+    let (options, folder) = (bench.options, bench.folder);
     let empty = url("bench_empty");
     let db = open(&empty).await?;
     seed::shop(&db).await?;
@@ -89,11 +153,15 @@ async fn engine(
     let loads = [Load::NoopPost, Load::HotOrders, Load::SpreadOrders, Load::Holds, Load::Checkouts];
     let [noop, hot, spread, holds, checkouts] = bench.medians(&empty, loads)?;
     lines.push(bench.line("authenticated no-op POST", noop, None));
-    let to_noop = Some((noop, Some(asked)));
+    let to_noop = Some((noop, Some(Asked::AtLeast(asked))));
     lines.push(bench.line("durable orders, one hot record / no-op", hot, to_noop));
     lines.push(bench.line("durable orders, 1,000 records / no-op", spread, to_noop));
-    lines.push(bench.line("one hot record / 1,000 records", hot, Some((spread, Some(0.9)))));
-    lines.push(bench.line(HOLDS, holds, Some((hot, Some(0.8)))));
+    lines.push(bench.line(
+        "one hot record / 1,000 records",
+        hot,
+        Some((spread, Some(Asked::AtLeast(0.9)))),
+    ));
+    lines.push(bench.line(HOLDS, holds, Some((hot, Some(Asked::AtLeast(0.8))))));
     lines.push(bench.line(CHECKOUTS, checkouts, Some((hot, None))));
     if db.engine() == Engine::Postgres {
         let classic = pgbench(options, folder, &empty)?;
@@ -101,38 +169,55 @@ async fn engine(
             what: "PostgreSQL: orders over HTTP / pgbench lock-check-update-insert".to_owned(),
             measured: format!("{:.0}/s against {classic:.0}/s", hot.per_second),
             ratio: Some(hot.per_second / classic),
-            asked: Some(12.0),
+            asked: Some(Asked::AtLeast(12.0)),
         });
     }
-    let full = url("bench_full");
-    let db = open(&full).await?;
-    seed::shop(&db).await?;
-    eprintln!("{name}: writing {} orders", options.orders);
-    seed::orders(&db, options.orders).await?;
-    let [sized] = bench.medians(&full, [Load::HotOrders])?;
-    let what = format!("with {} orders in the database / empty", options.orders);
-    lines.push(bench.line(&what, sized, Some((hot, Some(0.8)))));
-    let stocked = url("bench_products");
-    let db = open(&stocked).await?;
-    seed::shop(&db).await?;
-    seed::catalogue(&db, options.products).await?;
-    let [noop_get, list] = bench.medians(&stocked, [Load::NoopGet, Load::Products])?;
-    lines.push(bench.line("no-op GET", noop_get, None));
-    let what = format!("20 of {} products by artist and year / no-op GET", options.products);
-    lines.push(bench.line(&what, list, Some((noop_get, Some(0.3)))));
-    Ok(())
+    Ok(hot)
 }
 
-struct Bench<'a> {
-    options: &'a Options,
-    folder: &'a Path,
-    name: &'a str,
+/// Lists of a large shop against those of a small one; gives the large one's database.
+async fn lists(
+    bench: &Bench<'_>,
+    url: &dyn Fn(&str) -> String,
+    lines: &mut Vec<Line>,
+) -> Result<String> {
+    let Options { orders, products, .. } = *bench.options;
+    let small = Size { orders: SMALL_ORDERS, products: 0 };
+    let (small_url, large_url) = (url("bench_small"), url("bench_large"));
+    for (size, url) in [(small, &small_url), (Size { orders, products }, &large_url)] {
+        let db = open(url).await?;
+        seed::shop(&db).await?;
+        seed::sessions(&db).await?;
+        if size.products > 0 {
+            seed::catalogue(&db, size.products).await?;
+        }
+        eprintln!("{}: writing {} orders", bench.name, size.orders);
+        seed::orders(&db, size.orders).await?;
+    }
+    let large = (large_url.as_str(), Size { orders, products });
+    pages::lists(bench, (&small_url, small), large, lines)?;
+    Ok(large_url)
+}
+
+/// What the measurements of one engine share.
+pub(super) struct Bench<'a> {
+    pub(super) options: &'a Options,
+    pub(super) folder: &'a Path,
+    pub(super) name: &'a str,
 }
 
 impl Bench<'_> {
     /// The median run of each load; the loads take turns, so that drift hits all of them.
-    fn medians<const N: usize>(&self, url: &str, loads: [Load; N]) -> Result<[Run; N]> {
-        let server = Server::start(self.folder, url)?;
+    pub(super) fn medians<const N: usize>(&self, url: &str, loads: [Load; N]) -> Result<[Run; N]> {
+        self.medians_of(&Server::start(self.folder, url, &[])?, loads)
+    }
+
+    /// [`Bench::medians`] of a server that runs.
+    pub(super) fn medians_of<const N: usize>(
+        &self,
+        server: &Server,
+        loads: [Load; N],
+    ) -> Result<[Run; N]> {
         for load in loads {
             wrk::run(self.folder, server.port, load, 0, 1)?;
         }
@@ -141,10 +226,8 @@ impl Bench<'_> {
             for (load, runs) in loads.iter().zip(&mut runs) {
                 let seconds = self.options.seconds;
                 let run = wrk::run(self.folder, server.port, *load, turn, seconds)?;
-                eprintln!(
-                    "{}: {load:?} {:.0}/s, p99 {:.2} ms",
-                    self.name, run.per_second, run.p99_ms
-                );
+                let (rate, p99) = (run.per_second, run.p99_ms);
+                eprintln!("{}: {load:?} {rate:.0}/s, p99 {p99:.2} ms", self.name);
                 runs.push(run);
             }
         }
@@ -154,7 +237,7 @@ impl Bench<'_> {
         }))
     }
 
-    fn line(&self, what: &str, run: Run, against: Option<(Run, Option<f64>)>) -> Line {
+    pub(super) fn line(&self, what: &str, run: Run, against: Option<(Run, Option<Asked>)>) -> Line {
         Line {
             what: format!("{}: {what}", self.name),
             measured: format!(
@@ -168,18 +251,19 @@ impl Bench<'_> {
 }
 
 /// A server in a process of its own, killed when dropped.
-struct Server {
+pub(super) struct Server {
     process: Child,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Server {
-    fn start(folder: &Path, url: &str) -> Result<Self> {
+    pub(super) fn start(folder: &Path, url: &str, settings: &[&str]) -> Result<Self> {
         let port_file = folder.join("port");
         let _absent = std::fs::remove_file(&port_file);
         let process = Command::new(std::env::current_exe()?)
             .args(["serve", "--database-url", url, "--port-file"])
             .arg(&port_file)
+            .args(settings)
             .spawn()?;
         let mut server = Self { process, port: 0 };
         let started = Instant::now();
@@ -202,7 +286,7 @@ impl Drop for Server {
     }
 }
 
-async fn open(url: &str) -> Result<Db> {
+pub(super) async fn open(url: &str) -> Result<Db> {
     let url: DatabaseUrl = url.parse().map_err(|error| anyhow!("{error}"))?;
     let db = Db::open(&url)?;
     runout_store::migrate(&db).await?;

@@ -1,6 +1,8 @@
 //! Data for the benchmarks, written straight into the tables: a million rows in seconds.
 
 use anyhow::Result;
+use jiff::{SignedDuration, Timestamp};
+use runout_shop::platform::clock::Clock;
 use runout_store::{Db, Engine};
 use sha2::{Digest, Sha256};
 
@@ -25,6 +27,44 @@ pub const BASKET_DIGITS: usize = 36;
 
 fn basket_token(n: i64) -> String {
     format!("{BASKET_TOKEN}{n:0BASKET_DIGITS$}")
+}
+
+/// The cookies of two sessions: of account 1, and of an account that may do everything.
+pub const CUSTOMER_SESSION: &str = "bench-session-of-a-customer";
+pub const OWNER_SESSION: &str = "bench-session-of-the-owner";
+
+/// When the order `n` was placed.
+pub fn order_placed_at_micros(n: i64) -> i64 {
+    ORDERS_SINCE_MICROS + n * ORDER_EVERY_MICROS
+}
+
+const ORDERS_SINCE_MICROS: i64 = 1_767_225_600_000_000;
+const ORDER_EVERY_MICROS: i64 = 1_000_000;
+
+/// Sessions of a customer and of the owner that begin now.
+pub async fn sessions(db: &Db) -> Result<()> {
+    let engine = db.engine();
+    let now = Clock::system().now();
+    let until = now + SignedDuration::from_hours(12);
+    let moment = |at: Timestamp| time(engine, &at.to_string(), at.as_microsecond());
+    let (now, until, owner) = (moment(now), moment(until), ACCOUNTS + 1);
+    let row = |id: i64, account: i64, token: &str| {
+        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let hash = bytes(engine, &hash);
+        format!("({id},{account},{hash},'bench','127.0.0.1',{now},{now},{until})")
+    };
+    let (customer, owners) = (row(1, 1, CUSTOMER_SESSION), row(2, owner, OWNER_SESSION));
+    db.script(&format!(
+        "insert into account (id, username, username_key, email, email_key, role, password_hash,
+            active, created_at, updated_at) values ({owner}, 'owner', 'owner', 'owner@x.test',
+            'owner@x.test', 'superuser', '', true, {now}, {now});
+        insert into session (id, account_id, hash, browser, address, created_at, seen_at,
+            expires_at) values {customer}, {owners};
+        update id_sequence set next = {owner} + 1 where name = 'account';
+        update id_sequence set next = 3 where name = 'session';"
+    ))
+    .await?;
+    Ok(())
 }
 
 /// Accounts, tokens, products with prices and stock.
@@ -119,8 +159,10 @@ pub async fn catalogue(db: &Db, count: i64) -> Result<()> {
 pub async fn orders(db: &Db, count: i64) -> Result<()> {
     let engine = db.engine();
     let at = match engine {
-        Engine::Sqlite => "1767225600000000 + n * 5000000",
-        Engine::Postgres => "timestamptz '2026-01-01T00:00:00Z' + n * interval '5 seconds'",
+        Engine::Sqlite => format!("{ORDERS_SINCE_MICROS} + n * {ORDER_EVERY_MICROS}"),
+        Engine::Postgres => format!(
+            "timestamptz '2026-01-01T00:00:00Z' + n * interval '{ORDER_EVERY_MICROS} microseconds'"
+        ),
     };
     let payload = match engine {
         Engine::Sqlite => "'{}'",
@@ -156,6 +198,53 @@ pub async fn orders(db: &Db, count: i64) -> Result<()> {
         update id_sequence set next = {count} + 1 where name in ('orders', 'outbox');"
     ))
     .await?;
+    analyze(db).await
+}
+
+/// `count` events, half of them over, organised by the accounts in turn, with so many sign-ups in
+/// all, as the writer would have stored them.
+pub async fn events(db: &Db, count: i64, attendances: i64) -> Result<()> {
+    let engine = db.engine();
+    let then = time(engine, "2026-01-01T00:00:00Z", 1_767_225_600_000_000);
+    // Past ones from 2020 on, and upcoming ones from 2036 on, one every hour.
+    let start = match engine {
+        Engine::Sqlite => {
+            "(case when n % 2 = 0 then 1577836800000000 else 2082758400000000 end
+            + n % 40000 * 3600000000)"
+        }
+        Engine::Postgres => {
+            "((case when n % 2 = 0 then timestamptz '2020-01-01T00:00:00Z'
+            else timestamptz '2036-01-01T00:00:00Z' end) + n % 40000 * interval '1 hour')"
+        }
+    };
+    let per_event = (attendances / count).max(1);
+    let all = numbers(engine, 1, count);
+    db.script(&format!(
+        "insert into event (id, title, description, venue, starts_at, ends_at, time_zone,
+                organiser_id, attending, places, created_at, updated_at)
+            select n, 'Listening session ' || n, 'Bring your own ears.', 'Venue ' || (n % 500),
+                {start}, {start}, 'Europe/Berlin', n % {ACCOUNTS} + 1, {per_event}, {per_event},
+                {then}, {then}
+            from {all};
+        update id_sequence set next = {count} + 1 where name = 'event';"
+    ))
+    .await?;
+    let step = (500_000 / per_event).max(1);
+    for from in (1..=count).step_by(usize::try_from(step)?) {
+        let events = numbers(engine, from, (from + step - 1).min(count));
+        let people = match engine {
+            Engine::Sqlite => format!(
+                "(with recursive p (a) as (select 1 union all select a + 1 from p
+                    where a < {per_event}) select a from p)"
+            ),
+            Engine::Postgres => format!("generate_series(1::bigint, {per_event}) as p (a)"),
+        };
+        db.script(&format!(
+            "insert into attendance (event_id, account_id, place, state, since)
+                select n, a, a, 'attending', {then} from {events} cross join {people};"
+        ))
+        .await?;
+    }
     analyze(db).await
 }
 
@@ -204,9 +293,11 @@ mod tests {
         let db = Db::open(&url.parse().expect("a database's address")).expect("opens");
         runout_store::migrate(&db).await.expect("migrates");
         shop(&db).await.expect("seeded");
+        sessions(&db).await.expect("seeded");
         baskets(&db, 2).await.expect("seeded");
         catalogue(&db, 2_000).await.expect("seeded");
         orders(&db, 3_000).await.expect("seeded");
+        events(&db, 400, 4_000).await.expect("seeded");
         let report = runout_shop::verify::verify(&db).await.expect("the checks run");
         assert!(report.is_clean(), "{report}");
     }

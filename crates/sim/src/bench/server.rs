@@ -12,7 +12,7 @@ use runout_shop::accounts::Identity;
 use runout_shop::app::bare_router;
 use runout_shop::orders::NewOrder;
 use runout_shop::platform::clock::Clock;
-use runout_shop::platform::config::Config;
+use runout_shop::platform::config::{CacheArgs, Config};
 use runout_shop::platform::extract::Valid;
 use runout_shop::platform::layers::{Layers, wrap};
 use runout_shop::platform::server::{self, Limits};
@@ -47,13 +47,14 @@ async fn noop_post(
 /// Everything is as in `runout serve`, the rate limit included; only its numbers are raised, since
 /// all requests come from one place. Holds last longer: what one load has put into baskets must not
 /// lapse in the midst of another.
-pub async fn serve(database_url: &str, port_file: &Path) -> Result<()> {
+pub async fn serve(database_url: &str, port_file: &Path, cache: &CacheArgs) -> Result<()> {
     let url: DatabaseUrl = database_url.parse().map_err(|error| anyhow!("{error}"))?;
     let mut config = Config::default();
     config.rate_limit.per_second = NonZeroU32::MAX;
     config.rate_limit.burst = NonZeroU32::MAX;
     config.stock.hold_seconds = HOLD_SECONDS;
     config.stock.hold_life_seconds = HOLD_LIFE_SECONDS;
+    config.cache.overlay(cache);
     let app = App::new(Db::open(&url)?, Clock::system(), &config);
     let routes = noop_routes().with_state(app.clone()).merge(bare_router(app));
     let router = wrap(routes, &Layers::new(&config));

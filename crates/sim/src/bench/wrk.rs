@@ -28,6 +28,8 @@ pub enum Load {
     NoopPost,
     /// The GET that does nothing.
     NoopGet,
+    /// The GET that says that the process lives: it does not even count against the rate.
+    Live,
     /// Orders of one unit of the first variant.
     HotOrders,
     /// Orders of one unit, each of another of a thousand variants.
@@ -36,9 +38,20 @@ pub enum Load {
     Holds,
     /// Guests who make a basket, put one unit of the first variant into it, and check out.
     Checkouts,
-    /// Pages of 20 products by artist and year.
+    /// Lists of 20 products by artist and year.
     Products,
+    /// The first 20 events: every other request; and the first 20 of one of [`ORGANISERS`].
+    Events,
+    /// The pages of 500 products.
+    ProductPages,
+    /// Pages of the catalogue, of 500 artists.
+    CataloguePages,
+    /// The front page.
+    Home,
 }
+
+/// Organisers whose events are listed.
+const ORGANISERS: i64 = 50;
 
 impl Load {
     fn path(self) -> &'static str {
@@ -47,6 +60,11 @@ impl Load {
             Load::HotOrders | Load::SpreadOrders => "/api/v1/orders",
             Load::Holds | Load::Checkouts => "/api/v1/baskets",
             Load::Products => "/api/v1/products",
+            Load::Live => "/health/live",
+            Load::Events => "/api/v1/events",
+            Load::ProductPages => "/products",
+            Load::CataloguePages => "/catalogue",
+            Load::Home => "/",
         }
     }
 
@@ -90,7 +108,17 @@ impl Load {
             Load::NoopPost => (0..VARIANTS).map(|n| post(n, n + 1)).collect(),
             Load::SpreadOrders => (0..VARIANTS).map(|n| post(n, n + 1)).collect(),
             Load::HotOrders => (0..VARIANTS).map(|n| post(n, 1)).collect(),
-            Load::NoopGet => vec![get(path.to_owned())],
+            Load::Events => (1..=ORGANISERS)
+                .flat_map(|n| {
+                    let of_one = format!("{path}?organiser_id={n}&limit=20");
+                    [get(format!("{path}?limit=20")), get(of_one)]
+                })
+                .collect(),
+            Load::NoopGet | Load::Live | Load::Home => vec![get(path.to_owned())],
+            Load::ProductPages => (1..=500).map(|n| get(format!("{path}/{n}"))).collect(),
+            Load::CataloguePages => {
+                (0..500).map(|n| get(format!("{path}?artist=Artist%20{}", n * 2))).collect()
+            }
             Load::Products => (0..500)
                 .map(|n| {
                     let (artist, year) = (n * 2, 1970 + n % 5);

@@ -5,6 +5,7 @@
 //! second one looks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
@@ -37,10 +38,12 @@ const HEAVY_SNAPSHOT: &str = "set local statement_timeout = 3600000";
 pub(crate) struct Postgres {
     reads: Pool,
     writes: Pool,
+    /// Counted up after each commit, before anybody is told of it.
+    commits: Arc<AtomicU64>,
 }
 
 impl Postgres {
-    pub(crate) fn open(url: &str) -> Result<Self> {
+    pub(crate) fn open(url: &str, commits: Arc<AtomicU64>) -> Result<Self> {
         let mut config: tokio_postgres::Config = url
             .parse()
             .map_err(|error: tokio_postgres::Error| Error::other("database URL", error))?;
@@ -56,7 +59,7 @@ impl Postgres {
                 .build()
                 .map_err(|error| Error::other("connection pool", error))
         };
-        Ok(Self { reads: pool(READ_POOL)?, writes: pool(WRITE_POOL)? })
+        Ok(Self { reads: pool(READ_POOL)?, writes: pool(WRITE_POOL)?, commits })
     }
 
     /// Runs one read and maps its rows.
@@ -99,10 +102,13 @@ impl Postgres {
     /// Runs the transaction in a task of its own: a caller who goes away cannot leave a connection
     /// inside a transaction.
     pub(crate) async fn transact<T: Transaction>(&self, tx: Arc<T>) -> Result<T::Output> {
-        let pool = self.writes.clone();
+        let (pool, commits) = (self.writes.clone(), Arc::clone(&self.commits));
         let attempt = tokio::spawn(async move {
             let mut lease = Lease::new(connection(&pool).await?);
             let output = attempt(&mut lease, &*tx).await;
+            if matches!(output, Ok(_) | Err(Error::OutcomeUnknown(_))) {
+                commits.fetch_add(1, Ordering::SeqCst);
+            }
             if output.is_err() && lease.open {
                 lease.roll_back().await;
             }
@@ -118,6 +124,7 @@ impl Postgres {
         let ran = lease.client().batch_execute(sql).await;
         // A script that failed may have left a transaction open: its connection is not kept.
         lease.open = ran.is_err();
+        self.commits.fetch_add(1, Ordering::SeqCst);
         ran.map_err(|error| Error::postgres("script", error))
     }
 

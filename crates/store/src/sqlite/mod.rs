@@ -4,7 +4,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -45,12 +45,12 @@ struct Reader {
 
 impl Sqlite {
     /// Opens or creates the database, with its folder.
-    pub(crate) fn open(path: &Path, durable: bool) -> Result<Self> {
+    pub(crate) fn open(path: &Path, durable: bool, commits: Arc<AtomicU64>) -> Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
                 .map_err(|e| Error::other(format!("cannot create {}", folder.display()), e))?;
         }
-        let writer = Writer::start(connect(path, false, durable)?);
+        let writer = Writer::start(connect(path, false, durable)?, commits);
         let readers = (0..READERS).map(|_| Reader::open(path)).collect::<Result<_>>()?;
         Ok(Self { path: path.to_owned(), writer, readers, next_reader: AtomicUsize::new(0) })
     }

@@ -6,6 +6,7 @@
 //! needs no savepoint, which would copy every page before its change (a sixth of a stock batch).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -64,11 +65,12 @@ impl<T: Send, F: FnMut(&Connection) -> Result<T> + Send> Job for Work<T, F> {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Connection) -> Self {
+    /// `commits` is counted up after each commit, before anybody is told of it.
+    pub(crate) fn start(connection: Connection, commits: Arc<AtomicU64>) -> Self {
         let (jobs, queue) = sync_channel(QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || run(&connection, &queue))
+            .spawn(move || run(&connection, &queue, &commits))
             .expect("the operating system can start one thread at start-up");
         Self { jobs: Some(jobs), thread: Some(thread) }
     }
@@ -127,7 +129,7 @@ fn attempt<T: Transaction>(connection: &Connection, tx: &T) -> Result<T::Output>
     Err(Error::other(tx.name(), "the decision kept asking for more rows"))
 }
 
-fn run(connection: &Connection, queue: &Receiver<Box<dyn Job>>) {
+fn run(connection: &Connection, queue: &Receiver<Box<dyn Job>>, commits: &AtomicU64) {
     while let Ok(first) = queue.recv() {
         let mut group = Vec::with_capacity(16);
         group.push(first);
@@ -137,13 +139,13 @@ fn run(connection: &Connection, queue: &Receiver<Box<dyn Job>>) {
             group.push(next);
         }
         metrics::histogram!("runout_sqlite_group_jobs").record(group.len() as f64);
-        commit_group(connection, group);
+        commit_group(connection, group, commits);
     }
     // Copies the log back, so that a stopped shop is one file.
     let _best_effort = connection.execute_batch("pragma wal_checkpoint(truncate); pragma optimize");
 }
 
-fn commit_group(connection: &Connection, mut group: Vec<Box<dyn Job>>) {
+fn commit_group(connection: &Connection, mut group: Vec<Box<dyn Job>>, commits: &AtomicU64) {
     if let Err(error) = execute(connection, "begin immediate") {
         // Another process holds the write lock: nothing has run, so every job may be tried again.
         let reason = error.to_string();
@@ -151,7 +153,7 @@ fn commit_group(connection: &Connection, mut group: Vec<Box<dyn Job>>) {
         return;
     }
     if group.len() == 1 {
-        return commit_alone(connection, group.remove(0));
+        return commit_alone(connection, group.remove(0), commits);
     }
     let mut done = Vec::with_capacity(group.len());
     let mut waiting = group.into_iter();
@@ -170,12 +172,12 @@ fn commit_group(connection: &Connection, mut group: Vec<Box<dyn Job>>) {
             return;
         }
     }
-    commit(connection, done);
+    commit(connection, done, commits);
 }
 
-fn commit_alone(connection: &Connection, mut job: Box<dyn Job>) {
+fn commit_alone(connection: &Connection, mut job: Box<dyn Job>, commits: &AtomicU64) {
     if job.run(connection) && !connection.is_autocommit() {
-        return commit(connection, vec![job]);
+        return commit(connection, vec![job], commits);
     }
     let rolled_back = connection.is_autocommit();
     let _nothing_open = execute(connection, "rollback");
@@ -186,9 +188,12 @@ fn commit_alone(connection: &Connection, mut job: Box<dyn Job>) {
     });
 }
 
-fn commit(connection: &Connection, done: Vec<Box<dyn Job>>) {
+fn commit(connection: &Connection, done: Vec<Box<dyn Job>>, commits: &AtomicU64) {
     match execute(connection, "commit") {
-        Ok(()) => done.into_iter().for_each(|job| job.answer(Ok(()))),
+        Ok(()) => {
+            commits.fetch_add(1, Ordering::SeqCst);
+            done.into_iter().for_each(|job| job.answer(Ok(())));
+        }
         Err(error) => {
             let reason = error.to_string();
             let _nothing_open = execute(connection, "rollback");

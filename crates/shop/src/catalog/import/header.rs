@@ -44,6 +44,20 @@ pub(super) enum Field {
     Unnamed,
 }
 
+impl Field {
+    /// What the column is taken for, for a person.
+    pub(super) fn meaning(&self) -> String {
+        match self {
+            Field::CatalogueNumber => "catalogue number".to_owned(),
+            Field::ListingId => "listing".to_owned(),
+            Field::Private(key) => format!("{key}, kept private"),
+            Field::Attribute(key) => format!("attribute {key}"),
+            Field::Unnamed => "nothing: it must be empty".to_owned(),
+            named => format!("{named:?}").to_lowercase(),
+        }
+    }
+}
+
 /// Names of columns, as [`name_key`] gives them, and what they mean.
 const NAMES: &[(Field, &[&str])] = &[
     (Field::Title, &["title", "album", "name", "disc"]),

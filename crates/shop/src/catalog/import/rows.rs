@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::amounts::{parse_currency, parse_price};
 use super::encoding::Decoder;
-use super::header::{Field, Header};
+use super::header::{Column, Field, Header};
 use super::records::{Outcome, RECORD_BYTES_MAX, Records};
 use super::survey::Survey;
 use super::text::{clean_block, clean_line, comparable, shorten};
@@ -120,6 +120,12 @@ impl<R: Read> Rows<R> {
     /// Which kind of file it is.
     pub fn layout(&self) -> Layout {
         self.header.layout
+    }
+
+    /// The columns' names as the file has them, and what each is taken for.
+    pub fn columns(&self) -> Vec<(String, String)> {
+        let named = |column: &Column| (column.name.clone(), column.field.meaning());
+        self.header.columns.iter().map(named).collect()
     }
 
     /// Bytes of the file that are done with, up to [`Survey::bytes`]: for a progress bar.

@@ -15,7 +15,7 @@ use runout_core::stock::{Act, By, Gateway as Kind, Holder, PaymentSeen, PaymentS
 
 use self::queries::KnownPayment;
 use super::PaymentOut;
-use super::acts::act;
+use super::acts::{OrderActor, act};
 use super::place::{Done, PlaceRefused};
 use super::queries::{Viewer, one};
 use crate::App;
@@ -23,12 +23,14 @@ use crate::payments::gateway::{CODE_KEY, CODE_REPEATED};
 use crate::payments::gateway_unavailable;
 use crate::payments::methods::{Chargeable, chargeable};
 use crate::payments::{Charge, Gateway, GatewayError, REPEATABLE_FOR, Seen, SeenState};
+use crate::platform::command::Key;
 use crate::platform::problem::{FieldError, Problem};
 
 /// How far the provider's clock may be from ours when a payment is looked for.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
 
-pub(super) use endings::{give_way, lapse, resolve};
+use endings::give_way;
+pub(super) use endings::{lapse, resolve};
 pub(super) use refunds::{resend, send_refunds, webhook_refund};
 
 /// # Errors
@@ -54,7 +56,7 @@ pub(crate) async fn stored_method(
 }
 
 /// [`stored_method`] for whoever acts on an order.
-pub(super) async fn stored_method_of(
+async fn stored_method_of(
     app: &App,
     by: By,
     id: Option<i64>,
@@ -85,9 +87,31 @@ async fn method_of(
 
 /// # Errors
 /// 404, if the viewer may not see the order.
-pub(super) async fn visible(app: &App, order: OrderId, viewer: Viewer) -> Result<(), Problem> {
+pub(crate) async fn visible(app: &App, order: OrderId, viewer: Viewer) -> Result<(), Problem> {
     let found = one(&app.db, order, viewer).await?;
     found.map(drop).ok_or_else(|| Problem::not_found("order"))
+}
+
+/// Another attempt to pay, for every door: with a stored way to pay, which takes the place of what
+/// is open, or to be finished in the buyer's browser.
+///
+/// # Errors
+/// 409 `gateway_unavailable`; 400 for a way to pay that is not theirs; 404; [`PlaceRefused`].
+pub(super) async fn begin(
+    app: &App,
+    order: OrderId,
+    actor: OrderActor,
+    (gateway, method): (Kind, Option<i64>),
+    key: Option<Key>,
+) -> Result<Done, Problem> {
+    ready(app, gateway)?;
+    let method = stored_method_of(app, actor.by, method).await?;
+    if method.is_some() {
+        visible(app, order, actor.viewer()).await?;
+        give_way(app, order).await?;
+    }
+    let done = act(app, order, actor.by, Act::StartPayment { gateway }, key).await?;
+    Ok(begun(app, done, method).await)
 }
 
 /// Makes the order's open payment at its provider, and adds what the buyer's browser needs. When
@@ -270,7 +294,7 @@ pub(crate) async fn sync(app: &App, order: OrderId, id: PaymentId) -> Result<Don
 ///
 /// # Errors
 /// As [`sync`]; 409 if it was not set aside.
-pub(super) async fn capture(app: &App, order: OrderId, id: PaymentId) -> Result<Done, Problem> {
+pub(crate) async fn capture(app: &App, order: OrderId, id: PaymentId) -> Result<Done, Problem> {
     of_order(app, order, id).await?;
     let (payment, gateway) = known(app, id).await.map_err(not_asked)?;
     let not_authorised = |detail: &'static str| Err(Problem::conflict("not_authorised", detail));

@@ -4,15 +4,21 @@ pub mod actors;
 pub mod basket;
 pub mod client;
 pub mod database;
+pub mod furnish;
+pub mod proxy;
+pub mod redis;
 pub mod server;
 pub mod stage;
 pub mod stripe;
+pub mod visitor;
 
 pub use basket::{BASKETS, Basket, address, line};
 pub use client::{Answer, Client};
 pub use database::{Engine, TestDatabase};
+pub use visitor::Visitor;
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Mutex;
 
 use jiff::Timestamp;
@@ -101,9 +107,12 @@ impl TestShop {
         App::with_accounts(db, self.clock.clone(), config, accounts)
     }
 
-    /// The routes of a node.
+    /// The routes of a node, for clients in any hurry.
     pub fn router_of(&self, app: App) -> axum::Router {
-        runout_shop::app::router(app, &Config::default())
+        let mut config = Config::default();
+        config.rate_limit.per_second = NonZeroU32::MAX;
+        config.rate_limit.burst = NonZeroU32::MAX;
+        runout_shop::app::router(app, &config)
     }
 
     /// The routes of this node.

@@ -29,6 +29,9 @@ pub fn program(folder: &TempDir, database_url: &str, args: &[&str]) -> Command {
     for name in settings.into_iter().chain(payments) {
         command.env_remove(name);
     }
+    for name in ["REDIS_URL", "REDIS_BUDGET_MS", "STALE_MS_MAX", "CACHE_MEMORY_MB_MAX"] {
+        command.env_remove(format!("RUNOUT_{name}"));
+    }
     for name in ["RUNOUT_HOLD_SECONDS", "RUNOUT_HOLD_LIFE_SECONDS", "RUNOUT_UNPAID_SECONDS"] {
         command.env_remove(name);
     }
