@@ -1,6 +1,6 @@
 # Every target is one line; what is longer lives in scripts/ or crates/xtask.
 .DEFAULT_GOAL := help
-.PHONY: help run test build bootstrap migrate load-fixture bench soak fmt lint
+.PHONY: help run test build bootstrap migrate load-fixture bench bol-sim soak fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,10 @@ load-fixture: ## load the demo records into the database (DATABASE_URL)
 bench: ## measure with wrk and pgbench, write bench/results.md
 	@bash scripts/bench.sh
 
-soak: ## ten minutes each of Redis in trouble, every answer checked (RUNOUT_SOAK_SECONDS)
+bol-sim: ## stand in for bol.com on http://127.0.0.1:8430 (ARGS="--channels 10 --scale 60")
+	cargo run --release --bin runout-sim -- bol $(ARGS)
+
+soak: ## ten minutes each of Redis in trouble, every answer checked; a million deliveries under faults
 	@bash scripts/soak.sh
 
 fmt: ## format the code

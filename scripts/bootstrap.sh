@@ -5,6 +5,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 ensure_rust_components rustfmt clippy
 ensure_packages cc make git curl python3 python-venv initdb pgbench wrk chromium \
-  chromedriver npm redis-server
+  chromedriver npm redis-server rabbitmq-server
 cargo fetch --locked
 say "ready: make run, make test"

@@ -157,6 +157,26 @@ prepare_axe() {
   [ -f "$AXE" ] || fail "axe-core $version has no axe.min.js"
 }
 
+# prepare_remotes DIR: other people's servers that the tests deliver to, json-server and
+# JSONPlaceholder's own, with everything under them as scripts/remotes-lock.json pins it; their
+# folders are left in JSON_SERVER and JSONPLACEHOLDER. Fetched once, and again when a pin changes.
+# To renew: change scripts/remotes.json, then in a copy of it named package.json type
+# npm install --package-lock-only --omit-lockfile-registry-resolved.
+prepare_remotes() {
+  local dir=$1 lock=$ROOT/scripts/remotes-lock.json
+  JSON_SERVER=$dir/node_modules/json-server
+  JSONPLACEHOLDER=$dir/node_modules/jsonplaceholder
+  cmp -s "$lock" "$dir/installed.json" && return 0
+  say "fetching json-server and jsonplaceholder into $dir"
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  cp "$ROOT/scripts/remotes.json" "$dir/package.json"
+  cp "$lock" "$dir/package-lock.json"
+  (cd "$dir" && npm ci --no-audit --no-fund --ignore-scripts --silent) </dev/null \
+    || fail "npm could not fetch what scripts/remotes-lock.json pins"
+  cp "$lock" "$dir/installed.json"
+}
+
 # --- ports and waiting ------------------------------------------------------------------------
 
 # Prints a loopback port on which nothing listens, below the range that outgoing connections use.

@@ -2,7 +2,8 @@
 # The recorder for long: writers, readers and a Redis to which everything happens, on two nodes with
 # PostgreSQL and on one with SQLite, every answer checked against the history of what was committed.
 # A control that deletes on write must be caught. Release build; both last as long as
-# RUNOUT_SOAK_SECONDS says (600 if it does not), one after the other.
+# RUNOUT_SOAK_SECONDS says (600 if it does not), one after the other. Then the fault campaign of
+# deliveries, with RUNOUT_CAMPAIGN_CHANGES changes (a million if it is not set).
 #
 # RUNOUT_TEST_POSTGRES_URL   use this server (as a superuser) instead of starting one
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -22,3 +23,8 @@ fi
 
 say "twice $RUNOUT_SOAK_SECONDS s"
 cargo test --release --locked -p runout-shop --test it recorder:: -- --nocapture --test-threads 1
+
+export RUNOUT_CAMPAIGN_CHANGES=${RUNOUT_CAMPAIGN_CHANGES:-1000000}
+say "$RUNOUT_CAMPAIGN_CHANGES changes"
+campaign=(cargo test --release --locked -p runout-shop --test it delivery::campaign::)
+"${campaign[@]}" -- --nocapture --test-threads 1

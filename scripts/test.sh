@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # All tests: schemathesis against the OpenAPI document, the documentation's examples, and the Rust
-# suite on SQLite and on a throwaway PostgreSQL, with localstripe as the payment provider, Redis and
-# Chromium. The last line is "N passed, N failed", where schemathesis counts as one; the exit status
-# says whether everything passed.
+# suite on SQLite and on a throwaway PostgreSQL, with localstripe as the payment provider, Redis,
+# RabbitMQ, json-server and Chromium. The last line is "N passed, N failed", where schemathesis
+# counts as one; the exit status says whether everything passed.
 #
 # RUNOUT_TEST_POSTGRES_URL   use this server (as a superuser) instead of starting one
 # RUNOUT_TEST_ONLY_SQLITE=1  leave PostgreSQL out, and say so
@@ -61,7 +61,7 @@ warn_only_sqlite() {
 }
 
 ensure_cargo
-ensure_packages cc curl python3 python-venv chromium chromedriver npm redis-server
+ensure_packages cc curl python3 python-venv chromium chromedriver npm redis-server rabbitmq-server
 make_temp_dir
 LOG=$TEMP_DIR/rust.log
 [ ! -t 1 ] || export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}
@@ -80,6 +80,14 @@ fi
 # The payment tests start localstripe themselves, each its own.
 prepare_venv "$TARGET_DIR/venv-localstripe" localstripe
 export RUNOUT_TEST_LOCALSTRIPE_PYTHON=$TARGET_DIR/venv-localstripe/bin/python
+
+# What is delivered is read by others: a library that verifies signatures, servers that keep posts
+# and comments, a broker. The tests start them themselves, each its own.
+prepare_venv "$TARGET_DIR/venv-standardwebhooks" standardwebhooks
+export RUNOUT_TEST_STANDARDWEBHOOKS_PYTHON=$TARGET_DIR/venv-standardwebhooks/bin/python
+prepare_remotes "$TARGET_DIR/remotes"
+export RUNOUT_TEST_JSON_SERVER=$JSON_SERVER RUNOUT_TEST_JSONPLACEHOLDER=$JSONPLACEHOLDER
+export RUNOUT_TEST_RABBITMQ=/usr/lib/rabbitmq/bin/rabbitmq-server
 
 # The browser tests start chromedriver themselves, each its own, and it starts Chromium.
 prepare_axe "$TARGET_DIR/axe"

@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod country;
 pub mod decimal;
+pub mod delivery;
 pub mod discount;
 pub mod event;
 pub mod ids;

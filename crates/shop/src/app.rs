@@ -13,6 +13,7 @@ use runout_core::money::Currency;
 
 use crate::accounts::{self, Accounts, TokenSecurity};
 use crate::baskets::BasketSecurity;
+use crate::delivery::live::{Bell, Live};
 use crate::desk::Desk;
 use crate::events::tickets::TicketSecret;
 use crate::events::{self, EventWriter};
@@ -25,8 +26,8 @@ use crate::platform::layers::{Layers, wrap};
 use crate::platform::{docs, health, responses};
 use crate::stock::{self, Limits, StockWriter};
 use crate::{
-    addresses, admin, baskets, catalog, desk, discounts, orders, pages, payments, platform,
-    predecessors, pricing, taxes, verify,
+    addresses, admin, baskets, catalog, delivery, desk, discounts, journal, orders, pages,
+    payments, platform, predecessors, pricing, taxes, verify,
 };
 
 /// Ids of hot sequences taken from the database at a time.
@@ -65,29 +66,26 @@ pub struct Parts {
     pub desk: Desk,
     /// How the background jobs fare.
     pub jobs: JobLog,
+    /// What this process knows of its own deliveries.
+    pub delivery: Live,
 }
 
 /// Ids of rows that are written in numbers.
 pub struct IdPools {
-    pub outbox: Ids,
     pub audit: Ids,
     /// A crowd makes its baskets at once: a sequence that each of them locked would make them wait.
     pub baskets: Ids,
 }
 
 impl IdPools {
-    fn all(&self) -> [&Ids; 3] {
-        [&self.outbox, &self.audit, &self.baskets]
+    fn all(&self) -> [&Ids; 2] {
+        [&self.audit, &self.baskets]
     }
 }
 
 impl Default for IdPools {
     fn default() -> Self {
-        Self {
-            outbox: Ids::new("outbox", ID_BLOCK),
-            audit: Ids::new("audit", ID_BLOCK),
-            baskets: Ids::new("basket", ID_BLOCK),
-        }
+        Self { audit: Ids::new("audit", ID_BLOCK), baskets: Ids::new("basket", ID_BLOCK) }
     }
 }
 
@@ -99,8 +97,10 @@ impl App {
 
     /// As [`App::new`], with password hashes of another cost: for tests.
     pub fn with_accounts(db: Db, clock: Clock, config: &Config, accounts: Accounts) -> Self {
-        let stock = StockWriter::start(db.clone(), clock.clone(), Limits::from(config));
-        let attendance = EventWriter::start(db.clone(), clock.clone(), config);
+        let bell = Bell::default();
+        let limits = Limits::from(config);
+        let stock = StockWriter::start(db.clone(), clock.clone(), limits, bell.clone());
+        let attendance = EventWriter::start(db.clone(), clock.clone(), config, bell.clone());
         let (currency, country) = (config.currency, config.country);
         let unpaid_seconds = config.stock.unpaid_seconds.get();
         let ids = IdPools::default();
@@ -122,6 +122,7 @@ impl App {
             shop: config.shop.clone(),
             desk: Desk::new(&config.http),
             jobs: JobLog::default(),
+            delivery: Live::new(bell),
         }))
     }
 
@@ -183,6 +184,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(addresses::router())
         .merge(payments::router())
         .merge(events::router())
+        .merge(journal::router())
+        .merge(delivery::router())
         .merge(predecessors::router())
 }
 
@@ -229,6 +232,8 @@ pub fn statements() -> Vec<&'static Sql> {
         taxes::statements(),
         addresses::statements(),
         events::statements(),
+        journal::statements(),
+        delivery::statements(),
         admin::statements(),
         desk::statements(),
     ]

@@ -34,11 +34,14 @@ enum Of {
     Events,
     Attendances,
     Admissions,
+    Deliveries,
+    Retries,
+    Letters,
 }
 
 /// Every check, in the order of the report.
 #[rustfmt::skip]
-static RULES: [Rule; 26] = [
+static RULES: [Rule; 29] = [
     Rule("levels equal their ledgers", Of::Levels, &queries::LEDGERS),
     Rule("ledgers are numbered without gaps", Of::Movements, &queries::NUMBERS),
     Rule("levels hold what they promise", Of::Levels, &queries::BOUNDS),
@@ -62,6 +65,9 @@ static RULES: [Rule; 26] = [
     Rule("events hold whom they have room for", Of::Events, &queries::ROOM),
     Rule("sign-ups have a place of their own", Of::Attendances, &queries::PLACES),
     Rule("who was let in had a paid ticket for it", Of::Admissions, &queries::ADMISSIONS),
+    Rule("deliveries refer to destinations and events", Of::Deliveries, &queries::DELIVERIES),
+    Rule("what waits for another attempt is to be delivered", Of::Retries, &queries::RETRIES),
+    Rule("dead letters that are replayed have a delivery", Of::Letters, &queries::LETTERS),
     Rule("products have one default variant", Of::Products, &queries::DEFAULTS),
     Rule("products can be searched", Of::Products, &queries::SEARCHABLE),
     Rule("ids are below their sequences", Of::Sequences, &queries::SEQUENCES),

@@ -1,7 +1,8 @@
-//! Development tools for Runout: the benchmark, and a hostile stand-in for Stripe.
+//! Development tools for Runout: the benchmark, and stand-ins for Stripe and bol.com.
 #![expect(unreachable_pub, reason = "a program has no outside")]
 
 mod bench;
+mod bol_cli;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ enum Command {
     },
     /// Stands in for Stripe, unkindly; GET /_ledger tells what was really charged.
     Stripe(StripeOptions),
+    /// Stands in for bol.com, with a referee; GET /_referee tells who called how often.
+    Bol(bol_cli::BolOptions),
 }
 
 #[derive(clap::Args)]
@@ -85,5 +88,6 @@ fn main() -> Result<()> {
             runtime.block_on(bench::server::serve(&database_url, &port_file, &cache))
         }
         Command::Stripe(options) => runtime.block_on(stand_in(options)),
+        Command::Bol(options) => runtime.block_on(bol_cli::stand_in(options)),
     }
 }

@@ -41,6 +41,8 @@ migrations! {
     8 "0008_admin";
     9 "0009_desk";
     10 "0010_event";
+    11 "0011_delivery";
+    12 "0012_journal";
 }
 
 const RECORD_TABLE: &str = "create table if not exists schema_migration (\

@@ -18,6 +18,7 @@ use super::sql::{
 use super::update::{locked, run_and_forget};
 use super::{Account, PasswordRefused, Role, Session, check_own_password, rules};
 use crate::App;
+use crate::journal::erase as journal;
 use crate::orders::erase as orders;
 use crate::payments::methods::{self, MethodRefused};
 use crate::platform::command::{Changes, Command, Decision, Outcome};
@@ -106,7 +107,9 @@ impl Command for Erase {
     fn load(&self) -> Vec<Statement> {
         let account = Statement::new(&LOCK_ACCOUNT, vec![self.account_id.into()]);
         let superusers = Statement::new(&LOCK_SUPERUSERS, Vec::new());
-        vec![account, orders::load_open(self.account_id), superusers]
+        let mut load = vec![account, orders::load_open(self.account_id), superusers];
+        load.extend(journal::load(self.account_id));
+        load
     }
 
     fn decide(
@@ -160,6 +163,7 @@ fn store(changes: &mut Changes, account: &Account) {
     changes.store(addresses::commands::erasure(id));
     let others = payments::erasure(id).into_iter().chain(orders::erasure(id));
     others.for_each(|statement| changes.store(statement));
+    journal::erasure(changes, id);
     changes.event("account.erased", "account", id, json!({"id": id, "version": version}));
     changes.audit("account.erased", "account", id, json!({"erased": [false, true]}));
 }

@@ -8,14 +8,17 @@ use super::queries::{self, Audited, FactorState, OpenSession, Token};
 use super::{Account, Session};
 use crate::addresses::queries::StoredAddress;
 use crate::baskets::BasketOut;
+use crate::journal::queries::Written;
 use crate::orders::OrderOut;
 use crate::payments::methods::{self, StoredMethod};
-use crate::{App, addresses, baskets, orders};
+use crate::{App, addresses, baskets, journal, orders};
 
 /// Orders of an export, the newest; an account with more hears how many are left out.
 pub const ORDERS_MAX: i64 = 5_000;
 /// Orders that are read at a time.
 const PAGE: i64 = 100;
+/// Posts, and comments, of an export.
+pub const WRITTEN_MAX: i64 = 5_000;
 /// Rows of the audit in an export, the newest.
 const AUDIT_MAX: i64 = 1_000;
 
@@ -31,6 +34,8 @@ pub struct Export {
     pub orders_left_out: i64,
     pub baskets: Vec<BasketOut>,
     pub payment_methods: Vec<StoredMethod>,
+    /// Posts and comments, the newest [`WRITTEN_MAX`] of each.
+    pub journal: Written,
     pub sessions: Vec<OpenSession>,
     pub tokens: Vec<Token>,
     /// What was done to the account, newest first.
@@ -77,6 +82,7 @@ pub async fn export(app: &App, session: &Session) -> Result<Option<Export>, Erro
         orders_left_out: (count - shown).max(0),
         baskets: baskets::queries::open_baskets(&app.db, id, now).await?,
         payment_methods: methods::list(app, id).await?,
+        journal: journal::queries::written_by(app, id, WRITTEN_MAX).await?,
         sessions: queries::sessions(app, session).await?,
         tokens: queries::tokens(app, id, None).await?,
         audit: queries::audited(app, id, AUDIT_MAX).await?,

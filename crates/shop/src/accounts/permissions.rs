@@ -28,10 +28,14 @@ pub enum Capability {
     Audit,
     /// Everybody's events, and who is let in.
     Events,
+    /// Posts and comments.
+    Journal,
+    /// Destinations, and what could not be delivered to them.
+    Delivery,
 }
 
 impl Capability {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Catalog,
         Self::Stock,
         Self::Orders,
@@ -40,6 +44,8 @@ impl Capability {
         Self::Accounts,
         Self::Audit,
         Self::Events,
+        Self::Journal,
+        Self::Delivery,
     ];
 
     /// As it is stored and sent.
@@ -53,6 +59,8 @@ impl Capability {
             Self::Accounts => "accounts",
             Self::Audit => "audit",
             Self::Events => "events",
+            Self::Journal => "journal",
+            Self::Delivery => "delivery",
         }
     }
 }
@@ -112,6 +120,8 @@ pub mod on {
         Accounts: Part::CAPABILITY = Capability;
         Audit: Part::CAPABILITY = Capability;
         Events: Part::CAPABILITY = Capability;
+        Journal: Part::CAPABILITY = Capability;
+        Delivery: Part::CAPABILITY = Capability;
     }
 }
 
@@ -135,8 +145,8 @@ impl Permission {
         Capability::ALL.into_iter().flat_map(|part| Verb::ALL.map(|verb| Self(part, verb)))
     }
 
-    const fn bit(self) -> u32 {
-        1 << (self.0 as u32 * 4 + self.1 as u32)
+    const fn bit(self) -> u64 {
+        1 << (self.0 as u64 * 4 + self.1 as u64)
     }
 }
 
@@ -162,11 +172,11 @@ impl FromStr for Permission {
 
 /// A set of permissions.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Permissions(u32);
+pub struct Permissions(u64);
 
 impl Permissions {
     pub const NONE: Self = Self(0);
-    pub const ALL: Self = Self(u32::MAX);
+    pub const ALL: Self = Self((1 << (Capability::ALL.len() * Verb::ALL.len())) - 1);
 
     pub const fn contains(self, permission: Permission) -> bool {
         self.0 & permission.bit() != 0
@@ -257,7 +267,7 @@ mod tests {
     fn every_permission_has_a_bit_and_a_name_of_its_own() {
         let all: Permissions = Permission::all().collect();
         assert_eq!(all, Permissions::ALL);
-        assert_eq!(Permission::all().count(), 32);
+        assert_eq!(Permission::all().count(), 40);
         for permission in Permission::all() {
             assert_eq!(permission.to_string().parse(), Ok(permission));
             let only: Permissions = [permission].into_iter().collect();

@@ -47,6 +47,8 @@ pub(super) fn capability_name(capability: Capability) -> &'static str {
         Capability::Accounts => "Accounts",
         Capability::Audit => "Audit",
         Capability::Events => "Events",
+        Capability::Journal => "Journal",
+        Capability::Delivery => "Delivery",
     }
 }
 

@@ -32,7 +32,10 @@ pub(crate) use pages::router as pages;
 pub use table::{Clerk, Table};
 
 use crate::platform::problem::Problem;
-use crate::{accounts, addresses, baskets, catalog, discounts, orders, pricing, stock, taxes};
+use crate::{
+    accounts, addresses, baskets, catalog, delivery, discounts, journal, orders, pricing, stock,
+    taxes,
+};
 
 /// Every table, by capability.
 static TABLES: LazyLock<Vec<&'static Table>> = LazyLock::new(|| {
@@ -46,6 +49,8 @@ static TABLES: LazyLock<Vec<&'static Table>> = LazyLock::new(|| {
         taxes::admin::TABLES,
         accounts::admin::TABLES,
         addresses::admin::TABLES,
+        journal::admin::TABLES,
+        delivery::admin::TABLES,
         trail::TABLES,
     ]
     .concat()

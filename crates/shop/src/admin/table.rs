@@ -18,7 +18,7 @@ use crate::platform::problem::{FieldError, Problem};
 pub const WINDOW_ROWS: i64 = 500;
 /// Windows that one page may look through: a page that found too few says how far it looked, and
 /// the next one goes on from there.
-pub const WINDOWS_MAX: i64 = 4;
+pub const WINDOWS_MAX: i64 = 2;
 
 /// A table as the back office shows it. SQL fragments use its alias. What stands in other tables is
 /// looked up by subselects, a row of the page at a time: a join might be made with all their rows.

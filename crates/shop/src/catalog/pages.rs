@@ -21,8 +21,9 @@ use super::queries::{self, Sight};
 use super::show::ProductPage;
 use crate::App;
 use crate::accounts::{MaybeSession, Role};
-use crate::pages::Frame;
+use crate::events::soon;
 use crate::pages::words::{moment, price};
+use crate::pages::{Frame, Ready};
 use crate::platform::cache::Scope;
 use crate::platform::etag::etag;
 use crate::platform::extract::PathId;
@@ -50,7 +51,10 @@ pub(crate) fn router() -> Router<App> {
 async fn home(State(app): State<App>, frame: Frame) -> Result<Response, Problem> {
     let make = middles::home(&app);
     let bytes = app.answers.get(&app.db, &app.clock, (Scope::Shop, "page-home", ""), make).await?;
-    frame.page_of(StatusCode::OK, &bytes)
+    let (about, main) = Ready::read(&bytes).ok_or_else(|| Problem::internal("no page was kept"))?;
+    let events = soon::section(&app).await?;
+    let events = str::from_utf8(&events).map_err(Problem::internal)?;
+    Ok(frame.page_about(StatusCode::OK, &about, &[main, events].concat()))
 }
 
 async fn catalogue(State(app): State<App>, frame: Frame, uri: Uri) -> Result<Response, Problem> {

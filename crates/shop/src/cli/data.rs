@@ -26,6 +26,8 @@ pub(super) async fn load_fixture(app: &App) -> Result<()> {
     if let Some(customer) = &customer {
         let failed = |problem| anyhow::anyhow!("no events: {problem:?}");
         runout_shop::events::demo::add(app, customer.id).await.map_err(failed)?;
+        let failed = |problem| anyhow::anyhow!("no news: {problem:?}");
+        runout_shop::journal::demo::add(app, customer.id).await.map_err(failed)?;
     }
     let (created, customer) = (report.created, customer.is_some());
     tracing::info!(created, customer, "demo data loaded");

@@ -3,7 +3,9 @@
 mod admin;
 mod data;
 mod health;
+mod journal;
 mod serve;
+mod sync;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,9 +50,12 @@ enum Command {
     },
     /// Loads the demo data: five hundred records, and the customer matt
     LoadFixture,
-    /// Imports from a file
+    /// Imports from a file, or from another system
     #[command(subcommand)]
     Import(Import),
+    /// Compares with destinations that mirror the shop
+    #[command(subcommand)]
+    Sync(Sync),
     /// Proves every invariant on the live database; fails with the differences
     Verify,
     /// Writes a consistent copy of a SQLite database, while it is in use
@@ -72,6 +77,28 @@ enum Import {
         /// utf-8, latin-1, mac-roman or mac-roman-twice [default: recognised]
         #[arg(long)]
         encoding: Option<Encoding>,
+    },
+    /// Posts and comments of JSONPlaceholder, or of a system that speaks as it does
+    Jsonplaceholder {
+        /// Where /posts and /comments lie
+        #[arg(long, default_value = runout_shop::journal::import::URL_DEFAULT)]
+        url: String,
+        /// Replace what differs, and what has the same numbers and did not come from there
+        #[arg(long)]
+        overwrite: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum Sync {
+    /// Compares a destination of the kind rest with the shop, record by record; fails with the
+    /// drift
+    Check {
+        /// Its name or its id
+        destination: String,
+        /// Have everything that differs sent again (a running server sends it)
+        #[arg(long)]
+        repair: bool,
     },
 }
 
@@ -114,6 +141,18 @@ async fn command(command: Command, config: Config) -> Result<ExitCode> {
         Command::Import(Import::Discs { file, encoding }) => {
             let app = open(&config).await?;
             let imported = data::import_discs(&app, &file, encoding).await;
+            app.stop().await;
+            return imported;
+        }
+        Command::Sync(Sync::Check { destination, repair }) => {
+            let app = open(&config).await?;
+            let checked = sync::check(&app, &config, &destination, repair).await;
+            app.stop().await;
+            return checked;
+        }
+        Command::Import(Import::Jsonplaceholder { url, overwrite }) => {
+            let app = open(&config).await?;
+            let imported = journal::import(&app, url, overwrite).await;
             app.stop().await;
             return imported;
         }

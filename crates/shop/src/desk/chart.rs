@@ -91,7 +91,7 @@ pub(super) fn columns(chart: &Chart<'_>, tick: impl Fn(i64) -> String) -> String
 
 /// A bar for a table's cell: what share of the largest a value is. The number stands beside it, so
 /// it is not told to those who do not see it.
-pub(super) fn bar(value: i64, largest: i64) -> String {
+pub(crate) fn bar(value: i64, largest: i64) -> String {
     let width = part_of(value, largest.max(1), BAR_WIDTH);
     format!(
         r#"<svg class="bar" viewBox="0 0 {BAR_WIDTH} 12" preserveAspectRatio="none" aria-hidden="true"><rect class="bar-back" width="{BAR_WIDTH}" height="12"/><rect class="bar-front" width="{width}" height="12"/></svg>"#,

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::board::Board;
-use super::live;
+use super::live::{self, Scene};
 use crate::App;
 use crate::accounts::{Capability, StaffSession, Verb};
 use crate::pages::Frame;
@@ -41,5 +41,5 @@ async fn events(
     headers: axum::http::HeaderMap,
 ) -> Result<Response, Problem> {
     session.require(Capability::Orders, Verb::View)?;
-    Ok(live::stream(&app, headers)?.into_response())
+    Ok(live::stream(&app, Scene::Dashboard, headers)?.into_response())
 }

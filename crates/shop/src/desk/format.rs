@@ -14,7 +14,7 @@ pub(super) fn money(minor: i64, code: &str) -> String {
 }
 
 /// `2026-11-21 14:05`, in UTC.
-pub(super) fn minute(moment: Timestamp) -> String {
+pub(crate) fn minute(moment: Timestamp) -> String {
     moment.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
@@ -43,7 +43,7 @@ pub(super) fn lasting(hours: i64) -> String {
 }
 
 /// `12` and `1,234,567`.
-pub(super) fn count(number: i64) -> String {
+pub(crate) fn count(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
     if number < 0 {
@@ -59,7 +59,7 @@ pub(super) fn count(number: i64) -> String {
 }
 
 /// `none`, `1 order`, `12 orders`; at the bound: `1,000 or more orders`.
-pub(super) fn up_to(number: i64, bound: i64) -> String {
+pub(crate) fn up_to(number: i64, bound: i64) -> String {
     if number >= bound { format!("{} or more", count(bound)) } else { count(number) }
 }
 

@@ -1,6 +1,6 @@
-//! The dashboard, live: server-sent events with the parts that have changed.
+//! Pages that are live: server-sent events with the parts that have changed.
 //!
-//! One task per node reads the numbers while anybody looks, and hands all streams the same board.
+//! Per page, one task of a node reads the numbers while anybody looks, for all streams together.
 //! A stream ends when its session does or may not look any more, when the server is to end, and
 //! when its reader is gone. Comments are sent in between, so that the connection never stands still
 //! for long; streams are few, by [`STREAMS_MAX`].
@@ -21,9 +21,10 @@ use tokio_util::sync::CancellationToken;
 use super::board::Board;
 use crate::App;
 use crate::accounts::{Capability, Role, Verb, sessions};
+use crate::delivery;
 use crate::platform::problem::Problem;
 
-/// Dashboards that are live at the same time on one node.
+/// Pages that are live at the same time on one node.
 const STREAMS_MAX: usize = 64;
 /// How often the numbers are read while somebody looks.
 const READ_EVERY: Duration = Duration::from_millis(1_500);
@@ -34,11 +35,52 @@ const PING_EVERY_MAX: Duration = Duration::from_secs(10);
 /// When to try again when there are too many streams.
 const RETRY_FULL: Duration = Duration::from_secs(30);
 
-/// See the module.
-pub(super) struct Live {
-    board: watch::Sender<Option<Arc<Board>>>,
+/// The parts of a page, each with a name under which a browser finds its place, as HTML.
+pub(crate) type Parts = Vec<(&'static str, String)>;
+
+/// A page that is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scene {
+    Dashboard,
+    /// How destinations fare.
+    Delivery,
+}
+
+impl Scene {
+    /// Whose permission to view it needs.
+    const fn capability(self) -> Capability {
+        match self {
+            Self::Dashboard => Capability::Orders,
+            Self::Delivery => Capability::Delivery,
+        }
+    }
+
+    /// Reads the numbers anew and draws them.
+    async fn read(self, app: &App) -> Result<Parts, Problem> {
+        match self {
+            Self::Dashboard => Ok(Board::read(app).await?.parts),
+            Self::Delivery => delivery::board::read(app).await,
+        }
+    }
+}
+
+/// What is known of one page that is live.
+struct Stage {
+    parts: watch::Sender<Option<Arc<Parts>>>,
     /// True while a task reads the numbers.
     reading: AtomicBool,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self { parts: watch::Sender::new(None), reading: AtomicBool::new(false) }
+    }
+}
+
+/// See the module.
+pub(super) struct Live {
+    /// By [`Scene`].
+    stages: [Stage; 2],
     streams: Arc<Semaphore>,
     closing: CancellationToken,
     ping_every: Duration,
@@ -49,12 +91,15 @@ impl Live {
     /// often.
     pub(super) fn new(stall_timeout: Duration) -> Self {
         Self {
-            board: watch::Sender::new(None),
-            reading: AtomicBool::new(false),
+            stages: Default::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             closing: CancellationToken::new(),
             ping_every: (stall_timeout / 3).min(PING_EVERY_MAX),
         }
+    }
+
+    fn stage(&self, scene: Scene) -> &Stage {
+        &self.stages[scene as usize]
     }
 
     /// Is cancelled when the server is to end.
@@ -70,12 +115,13 @@ impl Live {
 /// One browser that looks.
 struct Watching {
     app: App,
+    scene: Scene,
     headers: HeaderMap,
-    boards: watch::Receiver<Option<Arc<Board>>>,
+    boards: watch::Receiver<Option<Arc<Parts>>>,
     closing: CancellationToken,
-    sent: Vec<(&'static str, String)>,
+    sent: Parts,
     /// Changes that are not sent yet, the last one first.
-    waiting: Vec<(&'static str, String)>,
+    waiting: Parts,
     check_at: Instant,
     _place: OwnedSemaphorePermit,
 }
@@ -84,8 +130,9 @@ struct Watching {
 ///
 /// # Errors
 /// 503 when there are too many.
-pub(super) fn stream(
+pub(crate) fn stream(
     app: &App,
+    scene: Scene,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
     let live = &app.desk.live;
@@ -94,13 +141,15 @@ pub(super) fn stream(
             .code("too_many_dashboards")
             .detail("Too many dashboards are live: this one shows what it has.")
     })?;
-    let mut boards = live.board.subscribe();
+    let stage = live.stage(scene);
+    let mut boards = stage.parts.subscribe();
     boards.mark_changed();
-    if !live.reading.swap(true, Ordering::SeqCst) {
-        tokio::spawn(keep_reading(app.clone()));
+    if !stage.reading.swap(true, Ordering::SeqCst) {
+        tokio::spawn(keep_reading(app.clone(), scene));
     }
     let watching = Watching {
         app: app.clone(),
+        scene,
         headers,
         boards,
         closing: live.closing.clone(),
@@ -117,8 +166,9 @@ pub(super) fn stream(
 }
 
 /// Reads the numbers as long as anybody looks.
-async fn keep_reading(app: App) {
+async fn keep_reading(app: App, scene: Scene) {
     let live = &app.desk.live;
+    let stage = live.stage(scene);
     let mut ticks = tokio::time::interval(READ_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -126,23 +176,23 @@ async fn keep_reading(app: App) {
             () = live.closing.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        match Board::read(&app).await {
-            Ok(board) => {
-                live.board.send_if_modified(|last| {
-                    let is_new = last.as_deref() != Some(&board);
+        match scene.read(&app).await {
+            Ok(parts) => {
+                stage.parts.send_if_modified(|last| {
+                    let is_new = last.as_deref() != Some(&parts);
                     if is_new {
-                        *last = Some(Arc::new(board));
+                        *last = Some(Arc::new(parts));
                     }
                     is_new
                 });
             }
-            Err(_) => tracing::warn!("the dashboard's numbers could not be read"),
+            Err(_) => tracing::warn!(?scene, "the numbers of a live page could not be read"),
         }
-        if live.board.receiver_count() == 0 {
-            live.board.send_replace(None);
-            live.reading.store(false, Ordering::SeqCst);
+        if stage.parts.receiver_count() == 0 {
+            stage.parts.send_replace(None);
+            stage.reading.store(false, Ordering::SeqCst);
             // Somebody may have come meanwhile and relied on this task.
-            if live.board.receiver_count() == 0 || live.reading.swap(true, Ordering::SeqCst) {
+            if stage.parts.receiver_count() == 0 || stage.reading.swap(true, Ordering::SeqCst) {
                 return;
             }
         }
@@ -180,16 +230,17 @@ impl Watching {
     fn take_changes(&mut self) {
         let Some(board) = self.boards.borrow_and_update().clone() else { return };
         let is_new = |part: &&(&'static str, String)| !self.sent.contains(part);
-        let changed: Vec<_> = board.parts.iter().rev().filter(is_new).cloned().collect();
+        let changed: Parts = board.iter().rev().filter(is_new).cloned().collect();
         self.waiting = changed;
-        self.sent.clone_from(&board.parts);
+        self.sent.clone_from(&board);
     }
 
     /// True while the session holds; looking does not prolong it.
     async fn may_look(&self) -> bool {
         match sessions::of_cookie(&self.app, &self.headers).await {
             Ok(Some(session)) => {
-                session.identity.role >= Role::Staff && session.may(Capability::Orders, Verb::View)
+                let capability = self.scene.capability();
+                session.identity.role >= Role::Staff && session.may(capability, Verb::View)
             }
             Ok(None) | Err(_) => false,
         }

@@ -8,17 +8,17 @@
 //! - Every page asks for its permission; customers get none of them.
 
 mod board;
-mod chart;
+pub(crate) mod chart;
 mod commands;
 mod dashboard;
 mod deeds;
 mod figures;
 mod find;
-mod format;
+pub(crate) mod format;
 mod import;
 mod import_pages;
 pub(crate) mod jobs;
-mod live;
+pub(crate) mod live;
 mod order;
 mod papers;
 mod pdf;

@@ -18,17 +18,12 @@ use super::commands::{
 use crate::platform::command::columns;
 use crate::platform::sql::STORE_EVENTS;
 
-/// Rows of the outbox that one command may write: its own, and that of who moves up.
-pub(super) const RECORDS_MAX: i64 = 2;
-
 /// Commands that are decided together, on one snapshot, in one transaction.
 pub(super) struct Batch {
     pub commands: Arc<Vec<Command>>,
     /// The part of `commands` that this batch decides.
     pub range: Range<usize>,
     pub now: Timestamp,
-    /// Ids for the outbox, [`RECORDS_MAX`] for each command.
-    pub outbox: Range<i64>,
 }
 
 impl Batch {
@@ -47,12 +42,9 @@ impl Batch {
 
     /// What others hear of the batch: each wish that was carried out, and who moved up.
     fn told(&self, outcomes: &[Outcome], difference: &Difference) -> Statement {
-        let mut ids = self.outbox.clone();
         let mut rows = Vec::new();
         let mut tell = |topic: &'static str, event: EventId, payload: serde_json::Value| {
-            let id = ids.next().expect("the writer took ids for every possible row");
             rows.push(vec![
-                id.into(),
                 self.now.into(),
                 Value::Static(topic),
                 Value::Static("event"),
@@ -76,7 +68,7 @@ impl Batch {
         for (event, account) in &difference.moved_up {
             tell("event.moved_up", *event, json!({"account_id": account.0}));
         }
-        Statement::bulk(&STORE_EVENTS, columns(rows, 6))
+        Statement::bulk(&STORE_EVENTS, columns(rows, 5))
     }
 
     fn store(&self, difference: &Difference) -> Vec<Statement> {

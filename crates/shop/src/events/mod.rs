@@ -23,6 +23,7 @@ pub mod model;
 pub(crate) mod pages;
 pub mod queries;
 mod refusals;
+pub(crate) mod soon;
 pub mod tickets;
 mod writer;
 

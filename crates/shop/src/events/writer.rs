@@ -4,32 +4,30 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use runout_core::event::{Command, Outcome};
-use runout_store::{Db, Error, Ids};
+use runout_store::{Db, Error};
 
-use super::batch::{Batch, RECORDS_MAX};
+use super::batch::Batch;
+use crate::delivery::live::Bell;
 use crate::platform::batches::{Batches, Bounds, Decider, Undecided};
 use crate::platform::clock::Clock;
 use crate::platform::config::Config;
-
-/// Ids for the outbox are taken from the database in blocks of this size.
-const OUTBOX_BLOCK: i64 = 5_000;
 
 /// Hands wishes to the writer's task. Cheap to share.
 pub struct EventWriter(Batches<Events>);
 
 impl EventWriter {
-    /// Starts the writer's thread, with the bounds of the stock writer.
+    /// Starts the writer's thread, with the bounds of the stock writer; it rings the bell after
+    /// every commit.
     ///
     /// # Panics
     /// When the operating system cannot start a thread.
-    pub fn start(db: Db, clock: Clock, config: &Config) -> Self {
+    pub fn start(db: Db, clock: Clock, config: &Config, bell: Bell) -> Self {
         let bounds = Bounds {
             queue_max: config.stock.queue_max.get(),
             batch_max: config.stock.batch_max.get(),
             deadline: config.stock.order_deadline(),
         };
-        let outbox = Ids::new("outbox", OUTBOX_BLOCK);
-        Self(Batches::start(Events { db, clock, outbox }, bounds))
+        Self(Batches::start(Events { db, clock, bell }, bounds))
     }
 
     /// Has a wish decided, and waits for its commit.
@@ -45,7 +43,7 @@ impl EventWriter {
         self.0.waiting()
     }
 
-    /// Takes no more wishes, decides those that wait, and gives unused ids back.
+    /// Takes no more wishes, and decides those that wait.
     pub async fn stop(&self) {
         self.0.stop().await;
     }
@@ -54,7 +52,7 @@ impl EventWriter {
 struct Events {
     db: Db,
     clock: Clock,
-    outbox: Ids,
+    bell: Bell,
 }
 
 impl Decider for Events {
@@ -67,14 +65,10 @@ impl Decider for Events {
         commands: &Arc<Vec<Command>>,
         range: Range<usize>,
     ) -> Result<Vec<Outcome>, Error> {
-        let outbox = self.outbox.take(&self.db, range.len() as i64 * RECORDS_MAX).await?;
         let now = self.clock.now();
-        self.db.transact(Batch { commands: Arc::clone(commands), range, now, outbox }).await
-    }
-
-    async fn stopped(&self) {
-        if let Err(error) = self.outbox.release(&self.db).await {
-            tracing::warn!(%error, "unused ids were not given back; a gap remains");
-        }
+        let batch = Batch { commands: Arc::clone(commands), range, now };
+        let outcomes = self.db.transact(batch).await?;
+        self.bell.ring();
+        Ok(outcomes)
     }
 }

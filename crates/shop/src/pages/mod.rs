@@ -22,7 +22,7 @@ use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 
 use crate::App;
-use crate::{accounts, admin, baskets, catalog, desk, events, orders};
+use crate::{accounts, admin, baskets, catalog, delivery, desk, events, journal, orders};
 
 pub use assets::asset;
 pub use frame::{About, Frame, here, local_path, see_other};
@@ -40,6 +40,8 @@ pub(crate) fn router(app: App) -> Router<App> {
         .merge(admin::pages())
         .merge(desk::pages())
         .merge(events::pages())
+        .merge(delivery::pages())
+        .merge(journal::pages())
         .route_layer(guard.clone())
         .merge(assets::router())
         .fallback(error::nowhere.layer(guard))

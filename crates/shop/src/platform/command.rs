@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::sql::{KEY, NEXT_ID, STORE_AUDIT, STORE_EVENTS, STORE_KEY};
 use crate::App;
 
-/// Events and audit rows that one command may write, unless it says otherwise.
+/// Audit rows that one command may write, unless it says otherwise.
 pub const RECORDS_MAX: i64 = 16;
 
 /// Takes `count` ids of a sequence as part of a command's load; the first one is cell 0 of the row.
@@ -45,7 +45,7 @@ pub trait Command: Send + Sync + 'static {
         changes: &mut Changes,
     ) -> Result<Decision<Self::Accepted, Self::Refused>>;
 
-    /// Bound on the events plus audit rows that it writes.
+    /// Bound on the audit rows that it writes.
     fn records_max(&self) -> i64 {
         RECORDS_MAX
     }
@@ -105,7 +105,6 @@ pub struct Changes {
     statements: Vec<Statement>,
     events: Vec<Vec<Value>>,
     audit: Vec<Vec<Value>>,
-    event_ids: Range<i64>,
     audit_ids: Range<i64>,
 }
 
@@ -115,10 +114,8 @@ impl Changes {
         self.statements.push(statement);
     }
 
-    /// Tells other systems: `topic` such as `product.updated`.
-    ///
-    /// # Panics
-    /// When the command writes more than its [`Command::records_max`].
+    /// Tells other systems: `topic` such as `product.updated`. What is told of one thing reaches
+    /// them in the order of the commits if the command holds that thing's lock (`for update`).
     pub fn event(
         &mut self,
         topic: &'static str,
@@ -126,9 +123,7 @@ impl Changes {
         id: i64,
         payload: serde_json::Value,
     ) {
-        let event_id = self.event_ids.next().expect("a command stays under its records_max");
         self.events.push(vec![
-            event_id.into(),
             self.now.into(),
             topic.into(),
             entity.into(),
@@ -161,7 +156,7 @@ impl Changes {
     }
 
     fn into_statements(mut self) -> Vec<Statement> {
-        self.statements.push(Statement::bulk(&STORE_EVENTS, columns(self.events, 6)));
+        self.statements.push(Statement::bulk(&STORE_EVENTS, columns(self.events, 5)));
         self.statements.push(Statement::bulk(&STORE_AUDIT, columns(self.audit, 7)));
         self.statements
     }
@@ -190,10 +185,13 @@ impl App {
         command: C,
     ) -> Result<Outcome<C::Accepted, C::Refused>> {
         let count = command.records_max();
-        let event_ids = self.ids.outbox.take(&self.db, count).await?;
         let audit_ids = self.ids.audit.take(&self.db, count).await?;
         let now = self.clock.now();
-        self.db.transact(Recorded { caller, command, now, event_ids, audit_ids }).await
+        let outcome = self.db.transact(Recorded { caller, command, now, audit_ids }).await?;
+        if matches!(outcome, Outcome::Accepted(_)) {
+            self.delivery.bell.ring();
+        }
+        Ok(outcome)
     }
 }
 
@@ -201,7 +199,6 @@ struct Recorded<C> {
     caller: Caller,
     command: C,
     now: Timestamp,
-    event_ids: Range<i64>,
     audit_ids: Range<i64>,
 }
 
@@ -253,7 +250,6 @@ impl<C: Command> Transaction for Recorded<C> {
             statements: Vec::new(),
             events: Vec::new(),
             audit: Vec::new(),
-            event_ids: self.event_ids.clone(),
             audit_ids: self.audit_ids.clone(),
         };
         match self.command.decide(loaded, &mut changes)? {

@@ -4,6 +4,7 @@
 //! Unknown keys are refused, so that a typing error cannot switch a limit off.
 
 mod cache;
+mod delivery;
 mod network;
 mod payments;
 mod shop;
@@ -24,6 +25,7 @@ use super::lookups::nearest;
 use super::rate::RateQuota;
 
 pub use cache::{Cache, CacheArgs};
+pub use delivery::{Delivery, DeliveryArgs};
 pub use network::Network;
 pub use payments::{Capture, Payments, PaymentsArgs, STRIPE_API_URL};
 pub use shop::Shop;
@@ -53,6 +55,7 @@ pub struct Config {
     pub rate_limit: RateLimit,
     pub stock: Stock,
     pub cache: Cache,
+    pub delivery: Delivery,
     pub payments: Payments,
     pub shop: Shop,
     pub log: Log,
@@ -128,6 +131,7 @@ impl Default for Config {
             rate_limit: RateLimit::default(),
             stock: Stock::default(),
             cache: Cache::default(),
+            delivery: Delivery::default(),
             payments: Payments::default(),
             shop: Shop::default(),
             log: Log::default(),
@@ -259,6 +263,8 @@ pub struct ConfigArgs {
     #[command(flatten)]
     pub cache: CacheArgs,
     #[command(flatten)]
+    pub delivery: DeliveryArgs,
+    #[command(flatten)]
     pub payments: PaymentsArgs,
     /// How the log is written [default: text]
     #[arg(long, global = true, env = "RUNOUT_LOG_FORMAT")]
@@ -321,6 +327,7 @@ impl Config {
         set(&mut self.stock.hold_life_seconds, &args.hold_life_seconds);
         set(&mut self.stock.unpaid_seconds, &args.unpaid_seconds);
         self.cache.overlay(&args.cache);
+        self.delivery.overlay(&args.delivery);
         self.payments.overlay(&args.payments);
         set(&mut self.log.format, &args.log_format);
         set(&mut self.log.level, &args.log_level);
@@ -339,6 +346,7 @@ impl Config {
             }
         }
         self.cache.check()?;
+        self.delivery.check()?;
         self.payments.check()
     }
 }
@@ -387,13 +395,14 @@ mod tests {
             ("rate_limit", 2),
             ("stock", 6),
             ("cache", 3),
+            ("delivery", 10),
             ("payments", 2),
             ("shop", 5),
             ("log", 2),
         ] {
             assert_eq!(shown[table].as_table().map(toml::Table::len), Some(keys), "{table}");
         }
-        assert_eq!(shown.len(), 12);
+        assert_eq!(shown.len(), 13);
         assert!(
             ["# redis_url =", "# stripe_secret_key =", "# stripe_webhook_secret ="]
                 .iter()

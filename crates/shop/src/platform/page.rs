@@ -231,6 +231,12 @@ impl ListRequest {
         self.extras.iter().rev().find(|(extra, _)| *extra == name).map(|(_, value)| value.as_str())
     }
 
+    /// The same list with another number of rows in its pages, for lists that have a limit of their
+    /// own.
+    pub(crate) fn with_limit(self, limit: u32) -> Self {
+        Self { limit, ..self }
+    }
+
     /// Rows that the page may have.
     pub fn limit(&self) -> u32 {
         self.limit

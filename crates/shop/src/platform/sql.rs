@@ -16,7 +16,8 @@ statements! {
         (select min(expires_at) from hold where expires_at > $1),
         (select cast(sum(version) as bigint) from scope_version where scope = 'event'),
         (select max(ends_at) from event where ends_at <= $1),
-        (select min(ends_at) from event where ends_at > $1)";
+        (select min(ends_at) from event where ends_at > $1),
+        (select cast(sum(version) as bigint) from scope_version where scope = 'journal')";
     /// What entries of the shared cache are found and known by.
     INCARNATION = "select secret from signing_secret where name = 'answers'";
     /// Versions that no earlier life of this database has had, see `cache::begin`: `$1` is the time
@@ -35,13 +36,14 @@ statements! {
     STORE_KEY = "insert into idempotency
         (account_id, key, fingerprint, order_id, status, body, created_at)
         values ($1, $2, $3, null, $4, $5, $6)";
-    /// Also used by the stock writer.
+    /// Also used by the stock writer and the events' writer. The database gives the ids: whoever
+    /// changes a thing holds its lock by then, so that ids of one thing grow as its changes commit.
     STORE_EVENTS = {
-        sqlite: "insert into outbox (id, at, topic, entity, entity_id, payload)
-            values ($1, $2, $3, $4, $5, $6)",
-        postgres: "insert into outbox (id, at, topic, entity, entity_id, payload)
-            select * from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[],
-                $5::bigint[], $6::jsonb[])",
+        sqlite: "insert into outbox (at, topic, entity, entity_id, payload)
+            values ($1, $2, $3, $4, $5)",
+        postgres: "insert into outbox (at, topic, entity, entity_id, payload)
+            select * from unnest($1::timestamptz[], $2::text[], $3::text[], $4::bigint[],
+                $5::jsonb[])",
     };
     STORE_AUDIT = {
         sqlite: "insert into audit (id, at, actor_id, action, entity, entity_id, changes)

@@ -3,6 +3,7 @@
 //! A product is one of ours in its default variant; prices are in the shop's currency.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use axum::Form;
 use axum::body::Body;
@@ -78,7 +79,7 @@ fn describe_aliases(router: &mut OpenApiRouter<App>) {
 /// Username, or e-mail address, and password.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = MattShopLogin)]
-struct Login {
+pub(super) struct Login {
     #[schema(example = "matt")]
     username: String,
     #[schema(example = "jackson")]
@@ -119,7 +120,7 @@ impl Login {
 /// A token.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MattShopToken)]
-struct IssuedToken {
+pub(super) struct IssuedToken {
     /// Send it as `Authorization: Token <token>`.
     token: String,
 }
@@ -146,13 +147,25 @@ async fn log_in(
     headers: HeaderMap,
     body: RawBody,
 ) -> Result<Response, Problem> {
-    let login = Login::read(&headers, body).await?;
+    issue(&app, &Login::read(&headers, body).await?, TOKEN_LABEL, client).await
+}
+
+/// Answers a login with a token, which its owner sees called `label`.
+///
+/// # Errors
+/// 400 for wrong credentials; 429.
+pub(super) async fn issue(
+    app: &App,
+    login: &Login,
+    label: &'static str,
+    client: IpAddr,
+) -> Result<Response, Problem> {
     if !login.is_plausible() {
         return Err(wrong_credentials());
     }
-    let Login { username, password } = &login;
-    let credentials = Credentials { identifier: username, password, label: TOKEN_LABEL };
-    let issued = match accounts::login(&app, credentials, None, client).await {
+    let Login { username, password } = login;
+    let credentials = Credentials { identifier: username, password, label };
+    let issued = match accounts::login(app, credentials, None, client).await {
         Ok(login) => IssuedToken { token: login.token },
         Err(LoginRefused::WrongCredentials) => return Err(wrong_credentials()),
         Err(refused) => return Err(refused.into()),

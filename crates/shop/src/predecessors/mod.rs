@@ -1,4 +1,5 @@
-//! The requests of two older shops, MattShop and the Lea Record Shop, answered by this one.
+//! The requests of three older systems, MattShop, the Lea Record Shop and the Rindus demo API,
+//! answered by this one.
 //!
 //! Owns nothing. Each route reads a request in the predecessor's words, calls what the same request
 //! under `/api/v1` calls, and answers in the predecessor's shape. No statement and no rule of the
@@ -12,12 +13,16 @@ mod lea_clients;
 mod lea_discs;
 mod lea_requests;
 mod mattshop;
+mod rindus;
+mod rindus_comments;
+mod rindus_posts;
+mod sent;
 
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::App;
 
-/// The routes of both predecessors.
+/// The routes of the predecessors.
 pub fn router() -> OpenApiRouter<App> {
-    mattshop::router().merge(lea::router())
+    mattshop::router().merge(lea::router()).merge(rindus::router())
 }

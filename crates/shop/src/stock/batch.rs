@@ -24,7 +24,6 @@ pub(super) struct Batch {
     pub now: Timestamp,
     pub rules: Rules,
     pub ids: IdRanges,
-    pub event_ids: Range<i64>,
     pub audit_ids: Range<i64>,
 }
 
@@ -32,7 +31,6 @@ pub(super) struct Batch {
 pub(super) struct Decided {
     pub outcomes: Vec<Outcome>,
     pub unused: IdRanges,
-    pub unused_events: Range<i64>,
     pub unused_audit: Range<i64>,
 }
 
@@ -244,15 +242,13 @@ impl Transaction for Batch {
         let outcomes = decide_all(&mut snapshot, self.now, self.asked());
         let unused = snapshot.ids.clone();
         let (difference, levels) = snapshot.into_difference();
-        let mut event_ids = self.event_ids.clone();
         let mut audit_ids = self.audit_ids.clone();
-        let events = events::of(&difference, &levels, self.now, &mut event_ids);
+        let events = events::of(&difference, &levels, self.now);
         let mut statements = store::difference(&difference, self.now);
         statements.push(store::keys(self.asked(), &outcomes, self.now)?);
         statements.push(events);
         statements.push(events::audit(&difference, self.now, &mut audit_ids));
-        let unused =
-            Decided { outcomes, unused, unused_events: event_ids, unused_audit: audit_ids };
+        let unused = Decided { outcomes, unused, unused_audit: audit_ids };
         Ok(Step::Store(statements, unused))
     }
 }

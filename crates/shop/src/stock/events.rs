@@ -19,13 +19,11 @@ pub(super) fn of(
     difference: &Difference,
     levels: &HashMap<VariantId, Vec<Level>>,
     now: Timestamp,
-    ids: &mut Range<i64>,
 ) -> Statement {
-    let mut rows: [Vec<Value>; 6] = Default::default();
+    let mut rows: [Vec<Value>; 5] = Default::default();
     let mut tell = |topic: &'static str, entity: &'static str, id: i64, payload: String| {
-        let event = ids.next().expect("the writer took ids for every possible event");
         let (topic, entity) = (Value::Static(topic), Value::Static(entity));
-        push(&mut rows, [event.into(), now.into(), topic, entity, id.into(), payload.into()]);
+        push(&mut rows, [now.into(), topic, entity, id.into(), payload.into()]);
     };
     for placed in &difference.placed {
         tell("order.placed", "order", placed.id.0, order_placed(placed));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use runout_core::stock::{Act, Asked, Command, Holder, LINES_MAX, Snapshot};
+use runout_core::stock::{Act, Asked, Command, Holder, Snapshot};
 use runout_store::{Sql, Statement, Value};
 
 use super::commands;
@@ -14,15 +14,12 @@ use crate::{baskets, orders, taxes};
 pub(super) struct Need {
     pub orders: i64,
     pub levels: i64,
-    pub events: i64,
     pub audit: i64,
     pub payments: i64,
     pub refunds: i64,
     pub fulfilments: i64,
 }
 
-/// Every line of an order or a basket may change its variant's stock.
-const LINES: i64 = LINES_MAX as i64;
 /// A payment that arrives, and the order's answer to it.
 const RECORDS: i64 = 3;
 /// An order's money goes back by each of its payments.
@@ -39,35 +36,20 @@ impl Need {
 
     fn add(&mut self, command: &Command) {
         match command {
-            Command::Sell(sell) => {
-                self.orders += 1;
-                self.events += 1 + i64::try_from(sell.lines.len()).unwrap_or(LINES);
-            }
-            Command::SetLine(_) | Command::Extend(_) => self.events += 1 + LINES,
-            Command::Merge(_) => self.events += 2 * LINES,
+            Command::Sell(_) => self.orders += 1,
             Command::Checkout(_) => {
                 self.orders += 1;
                 self.payments += 1;
-                self.events += 1 + LINES;
-            }
-            Command::Expire(variants) => {
-                self.events += i64::try_from(variants.len()).unwrap_or(i64::MAX);
             }
             Command::Cancel(_) | Command::Act(_) => {
                 self.payments += 1;
                 self.refunds += REFUNDS;
                 self.fulfilments += 1;
                 self.audit += RECORDS;
-                self.events += RECORDS + LINES;
             }
-            Command::Receive(_) | Command::Adjust(_) => {
-                self.levels += 1;
-                self.events += 1;
-            }
-            Command::Transfer(_) => {
-                self.levels += 2;
-                self.events += 1;
-            }
+            Command::Receive(_) | Command::Adjust(_) => self.levels += 1,
+            Command::Transfer(_) => self.levels += 2,
+            Command::SetLine(_) | Command::Extend(_) | Command::Merge(_) | Command::Expire(_) => {}
         }
     }
 }

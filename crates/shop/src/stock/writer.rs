@@ -12,6 +12,7 @@ use runout_store::{Db, Error, Ids};
 use super::batch::{Batch, Decided};
 use super::footprint::Need;
 use super::refusals::{Reason, Refusals};
+use crate::delivery::live::Bell;
 use crate::platform::batches::{Batches, Bounds, Decider};
 use crate::platform::clock::Clock;
 use crate::platform::config;
@@ -21,8 +22,6 @@ pub use crate::platform::batches::Undecided;
 /// Order numbers are taken from the database in blocks of this size.
 const ORDER_BLOCK: i64 = 1_000;
 const LEVEL_BLOCK: i64 = 100;
-/// A full batch of checkouts needs a hundred events each at most; what is not used goes back.
-const EVENT_BLOCK: i64 = 50_000;
 const AUDIT_BLOCK: i64 = 1_000;
 /// Payments, refunds, fulfilments.
 const MONEY_BLOCK: i64 = 1_000;
@@ -75,16 +74,15 @@ pub struct StockWriter {
 }
 
 impl StockWriter {
-    /// Starts the writer's thread.
+    /// Starts the writer's thread, which rings the bell after every commit.
     ///
     /// # Panics
     /// When the operating system cannot start a thread.
-    pub fn start(db: Db, clock: Clock, limits: Limits) -> Self {
+    pub fn start(db: Db, clock: Clock, limits: Limits, bell: Bell) -> Self {
         let Limits { queue_max, batch_max, deadline, rules } = limits;
         let ids = Pools {
             orders: Ids::new("orders", ORDER_BLOCK),
             levels: Ids::new("stock_level", LEVEL_BLOCK),
-            events: Ids::new("outbox", EVENT_BLOCK),
             audit: Ids::new("audit", AUDIT_BLOCK),
             payments: Ids::new("payment", MONEY_BLOCK),
             refunds: Ids::new("refund", MONEY_BLOCK),
@@ -93,7 +91,7 @@ impl StockWriter {
         let bounds = Bounds { queue_max, batch_max, deadline };
         let last_batch = Arc::new(AtomicUsize::new(0));
         let own = (clock.clone(), Arc::clone(&last_batch));
-        let batches = Batches::start(Stock { db, clock, rules, ids, last_batch }, bounds);
+        let batches = Batches::start(Stock { db, clock, rules, ids, last_batch, bell }, bounds);
         let (clock, last_batch) = own;
         Self { batches, clock, refusals: Refusals::default(), last_batch }
     }
@@ -139,7 +137,6 @@ impl StockWriter {
 struct Pools {
     orders: Ids,
     levels: Ids,
-    events: Ids,
     audit: Ids,
     payments: Ids,
     refunds: Ids,
@@ -147,9 +144,9 @@ struct Pools {
 }
 
 impl Pools {
-    fn all(&self) -> [&Ids; 7] {
-        let Self { orders, levels, events, audit, payments, refunds, fulfilments } = self;
-        [orders, levels, events, audit, payments, refunds, fulfilments]
+    fn all(&self) -> [&Ids; 6] {
+        let Self { orders, levels, audit, payments, refunds, fulfilments } = self;
+        [orders, levels, audit, payments, refunds, fulfilments]
     }
 }
 
@@ -159,6 +156,7 @@ struct Stock {
     rules: Rules,
     ids: Pools,
     last_batch: Arc<AtomicUsize>,
+    bell: Bell,
 }
 
 impl Decider for Stock {
@@ -181,19 +179,17 @@ impl Decider for Stock {
             refunds: pools.refunds.take(db, need.refunds).await?,
             fulfilments: pools.fulfilments.take(db, need.fulfilments).await?,
         };
-        let event_ids = pools.events.take(db, need.events).await?;
         let audit_ids = pools.audit.take(db, need.audit).await?;
         let (now, rules) = (self.clock.now(), self.rules.clone());
         let asked = Arc::clone(asked);
-        let batch = Batch { asked, range, now, rules, ids, event_ids, audit_ids };
-        let Decided { outcomes, unused, unused_events, unused_audit } =
-            self.db.transact(batch).await?;
+        let batch = Batch { asked, range, now, rules, ids, audit_ids };
+        let Decided { outcomes, unused, unused_audit } = self.db.transact(batch).await?;
+        self.bell.ring();
         pools.orders.give_back(unused.orders);
         pools.levels.give_back(unused.levels);
         pools.payments.give_back(unused.payments);
         pools.refunds.give_back(unused.refunds);
         pools.fulfilments.give_back(unused.fulfilments);
-        pools.events.give_back(unused_events);
         pools.audit.give_back(unused_audit);
         Ok(answers(&outcomes))
     }

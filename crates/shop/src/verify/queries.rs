@@ -14,7 +14,9 @@ statements! {
         (select count(*) from product), (select count(*) from id_sequence),
         (select count(*) from hold), (select count(*) from basket),
         (select count(*) from discount), (select count(*) from event),
-        (select count(*) from attendance), (select count(*) from admission)";
+        (select count(*) from attendance), (select count(*) from admission),
+        (select count(*) from delivery), (select count(*) from delivery_retry),
+        (select count(*) from dead_letter)";
 
     LEDGERS = "select 'level ' || id
             || case when on_hand <> hand then ': on_hand ' || on_hand || ', ledger says ' || hand
@@ -318,7 +320,6 @@ statements! {
                 union all select 'location', max(id) from location
                 union all select 'stock_level', max(id) from stock_level
                 union all select 'orders', max(id) from orders
-                union all select 'outbox', max(id) from outbox
                 union all select 'basket', max(id) from basket
                 union all select 'payment', max(id) from payment
                 union all select 'refund', max(id) from refund
@@ -326,6 +327,10 @@ statements! {
                 union all select 'discount', max(id) from discount
                 union all select 'address', max(id) from address
                 union all select 'event', max(id) from event
+                union all select 'post', max(id) from post
+                union all select 'comment', max(id) from comment
+                union all select 'destination', max(id) from destination
+                union all select 'dead_letter', max(id) from dead_letter
                 union all select 'payment_method', max(id) from payment_method
                 union all select 'audit', max(id) from audit) as t
             left join id_sequence s on s.name = t.name) as sequence
@@ -395,4 +400,41 @@ statements! {
             or e.product_id is null or v.product_id <> e.product_id
             or o.paid_at is null
         order by a.order_id, a.line_no, a.number limit $1";
+
+    /// Deliveries and letters are written in bulk, without foreign keys.
+    DELIVERIES = "select 'delivery ' || w.id || ' of destination ' || w.destination_id
+            || case when d.id is null then ': no such destination' else '' end
+            || case when o.id is null then ': no event ' || w.outbox_id else '' end
+            || case when w.id >= n.next_delivery
+                then ': the next one is ' || n.next_delivery else '' end,
+            count(*) over ()
+        from delivery w
+        cross join dispatch n
+        left join destination d on d.id = w.destination_id
+        left join outbox o on o.id = w.outbox_id
+        where d.id is null or o.id is null or w.id >= n.next_delivery
+        order by w.destination_id, w.id limit $1";
+
+    RETRIES = "select 'retry of ' || r.entity || ' ' || r.entity_id || ' at destination '
+                || r.destination_id || ': no delivery ' || r.delivery_id,
+            count(*) over ()
+        from delivery_retry r
+        left join delivery w on w.destination_id = r.destination_id and w.id = r.delivery_id
+            and w.entity = r.entity and w.entity_id = r.entity_id
+        where w.id is null
+        order by r.destination_id, r.entity, r.entity_id limit $1";
+
+    LETTERS = "select 'dead letter ' || id
+            || case when known is null then ': no destination ' || destination_id
+                else ': ' || state || ', ' || found || ' deliveries' end,
+            count(*) over ()
+        from (
+            select l.id, l.destination_id, l.state, d.id as known,
+                (select count(*) from delivery w where w.destination_id = l.destination_id
+                    and w.entity = l.entity and w.entity_id = l.entity_id
+                    and w.letter_id = l.id) as found
+            from dead_letter l left join destination d on d.id = l.destination_id) as letter
+        where known is null or (state = 'replaying' and found <> 1)
+            or (state <> 'replaying' and found <> 0)
+        order by id limit $1";
 }

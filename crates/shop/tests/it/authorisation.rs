@@ -114,7 +114,52 @@ const ROWS: &[(&str, &str, Who)] = &[
     ("POST", "/api/v1/events/{id}/attendance", Customer),
     ("DELETE", "/api/v1/events/{id}/attendance", Customer),
     ("GET", "/api/v1/attendances", Customer),
+    ("GET", "/api/v1/destinations", Staff),
+    ("POST", "/api/v1/destinations", Staff),
+    ("GET", "/api/v1/destinations/{id}", Staff),
+    ("PATCH", "/api/v1/destinations/{id}", Staff),
+    ("DELETE", "/api/v1/destinations/{id}", Staff),
+    ("POST", "/api/v1/destinations/{id}/pause", Staff),
+    ("POST", "/api/v1/destinations/{id}/resume", Staff),
+    ("POST", "/api/v1/destinations/{id}/test", Staff),
+    ("GET", "/api/v1/destinations/{id}/secrets", Staff),
+    ("POST", "/api/v1/destinations/{id}/secrets", Staff),
+    ("DELETE", "/api/v1/destinations/{id}/secrets/{number}", Staff),
+    ("GET", "/api/v1/destinations/{id}/dead_letters", Staff),
+    ("POST", "/api/v1/destinations/{id}/dead_letters/replay", Staff),
+    ("POST", "/api/v1/destinations/{id}/dead_letters/{letter_id}/replay", Staff),
+    ("POST", "/api/v1/destinations/{id}/dead_letters/{letter_id}/discard", Staff),
+    ("GET", "/api/v1/dead_letters/{id}", Staff),
+    ("PATCH", "/api/v1/dead_letters/{id}", Staff),
+    ("GET", "/api/v1/posts", Public),
+    ("POST", "/api/v1/posts", Customer),
+    ("GET", "/api/v1/posts/{id}", Public),
+    // Whoever wrote it or staff, which is decided within.
+    ("PATCH", "/api/v1/posts/{id}", Customer),
+    ("DELETE", "/api/v1/posts/{id}", Customer),
+    ("GET", "/api/v1/users/{id}/posts", Public),
+    ("GET", "/api/v1/posts/{id}/comments", Public),
+    ("POST", "/api/v1/posts/{id}/comments", Customer),
+    ("GET", "/api/v1/comments", Public),
+    ("GET", "/api/v1/comments/{id}", Public),
+    ("PATCH", "/api/v1/comments/{id}", Customer),
+    ("DELETE", "/api/v1/comments/{id}", Customer),
+    ("GET", "/api/v1/journal/authors/{id}", Staff),
+    ("PUT", "/api/v1/journal/authors/{id}", Staff),
     // The predecessors' requests.
+    ("POST", "/api/auth-token/", Public),
+    ("GET", "/api/posts/", Customer),
+    ("POST", "/api/posts/", Customer),
+    ("GET", "/api/posts/{id}/", Customer),
+    ("PUT", "/api/posts/{id}/", Customer),
+    ("PATCH", "/api/posts/{id}/", Customer),
+    ("DELETE", "/api/posts/{id}/", Customer),
+    ("GET", "/api/comments/", Customer),
+    ("POST", "/api/comments/", Customer),
+    ("GET", "/api/comments/{id}/", Customer),
+    ("PUT", "/api/comments/{id}/", Customer),
+    ("PATCH", "/api/comments/{id}/", Customer),
+    ("DELETE", "/api/comments/{id}/", Customer),
     ("POST", "/auth/login/", Public),
     ("GET", "/products/list/", Public),
     ("PUT", "/orders/create/", Customer),
@@ -145,6 +190,8 @@ const NOBODY: &str = "999999";
 fn concrete(path: &str) -> String {
     path.replace("{id}", NOBODY)
         .replace("{payment_id}", NOBODY)
+        .replace("{letter_id}", NOBODY)
+        .replace("{number}", NOBODY)
         .replace("{class}", "nothing")
         .replace("{country}", "AQ")
 }

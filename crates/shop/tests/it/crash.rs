@@ -1,7 +1,7 @@
 //! Faults: the server is killed under load, and PostgreSQL's connections are cut. Afterwards the
 //! database is whole, and holds what the clients were told, once.
 
-mod remote;
+pub mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

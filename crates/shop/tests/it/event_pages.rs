@@ -139,6 +139,34 @@ on_both_engines! {
         assert_eq!(visitor.get("/events/7").await.location(), "/events/7/");
     }
 
+    async fn the_home_page_shows_the_next_three(shop: TestShop) {
+        let ana = shop.customer("ana").await;
+        let mut visitor = shop.visitor();
+        let html = visitor.open("/").await.expect(200);
+        assert!(!html.contains("Upcoming events"), "there are none: {html}");
+        add(&ana, json!({"title": "Past", "starts_at": "2020-07-30T19:30:00Z"})).await;
+        let mut numbers = Vec::new();
+        for (title, day) in [("Late", 29), ("Soon", 22), ("Later", 27), ("Next", 24)] {
+            let starts = json!({"starts_at": format!("2026-11-{day}T12:00:00Z"), "ends_at": null});
+            numbers.push(add(&ana, with(party(title), starts)).await);
+        }
+        let shown = async |visitor: &mut Visitor| {
+            let html = visitor.open("/").await.expect(200);
+            let (_, section) = html.split_once("Upcoming events").expect("a section");
+            assert!(section.contains("href=\"/events/all\""), "{section}");
+            let titles = section.split("<h3><a href=\"/events/").skip(1);
+            let title = |rest: &str| Some(rest.split_once('>')?.1.split_once('<')?.0.to_owned());
+            titles.map(|rest| title(rest).expect("a title")).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&mut visitor).await, ["Soon", "Next", "Later"]);
+        // What is cancelled makes room, and so does what is over.
+        let mut organiser = shop.visitor_as("ana", Role::Customer).await;
+        organiser.submit(&format!("{}cancel", address(numbers[1])), &[]).await.expect(200);
+        assert_eq!(shown(&mut visitor).await, ["Next", "Later", "Late"]);
+        shop.clock.advance(std::time::Duration::from_secs(86_400 * 4));
+        assert_eq!(shown(&mut visitor).await, ["Later", "Late"]);
+    }
+
     async fn the_list_can_be_searched_and_is_the_same_for_strangers(shop: TestShop) {
         let ana = shop.customer("ana").await;
         for title in ["Signing", "Gig <b>", "Gig two"] {

@@ -4,6 +4,7 @@
 mod events;
 mod lea;
 mod mattshop;
+mod rindus;
 
 use std::collections::HashSet;
 
@@ -83,6 +84,22 @@ const ROUTES: [(&str, &str, Least); 17] = [
 ];
 const GET_REQUESTS: (&str, &str, Least) = ("GET", "/ecommerce/get_requests", Least::Customer);
 
+const RINDUS: [(&str, &str, Least); 13] = [
+    ("POST", "/api/auth-token/", Least::Nobody),
+    ("GET", "/api/posts/", Least::Customer),
+    ("POST", "/api/posts/", Least::Customer),
+    ("GET", "/api/posts/{id}/", Least::Customer),
+    ("PUT", "/api/posts/{id}/", Least::Customer),
+    ("PATCH", "/api/posts/{id}/", Least::Customer),
+    ("DELETE", "/api/posts/{id}/", Least::Customer),
+    ("GET", "/api/comments/", Least::Customer),
+    ("POST", "/api/comments/", Least::Customer),
+    ("GET", "/api/comments/{id}/", Least::Customer),
+    ("PUT", "/api/comments/{id}/", Least::Customer),
+    ("PATCH", "/api/comments/{id}/", Least::Customer),
+    ("DELETE", "/api/comments/{id}/", Least::Customer),
+];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Least {
     Nobody,
@@ -91,7 +108,7 @@ enum Least {
 }
 
 fn routes() -> impl Iterator<Item = (&'static str, &'static str, Least)> {
-    ROUTES.into_iter().chain([GET_REQUESTS])
+    ROUTES.into_iter().chain([GET_REQUESTS]).chain(RINDUS)
 }
 
 on_both_engines! {

@@ -18,10 +18,10 @@ const TOKENS: &str = "/api/v1/tokens";
 const STEP: Duration = Duration::from_secs(30);
 
 /// A device that has read the picture's text.
-struct Device([u8; 20]);
+pub struct Device([u8; 20]);
 
 impl Device {
-    fn reads(page: &str) -> Self {
+    pub fn reads(page: &str) -> Self {
         let (_, rest) = page.split_once("Or type the key: <code>").expect("a key");
         let text = rest.split_once('<').expect("more").0.replace(' ', "");
         let mut bits = text.bytes().flat_map(|c| {
@@ -37,7 +37,11 @@ impl Device {
 
     /// The code that it shows now, or so many steps later.
     fn code(&self, shop: &TestShop, steps: i64) -> String {
-        let second = shop.clock.now().as_second() + 30 * steps;
+        self.code_at(shop.clock.now().as_second() + 30 * steps)
+    }
+
+    /// The code that it shows at a second since 1970.
+    pub fn code_at(&self, second: i64) -> String {
         let totp = Builder::new().with_secret(self.0).build_noncompliant();
         totp.generate(u64::try_from(second).expect("after 1970")).to_string()
     }

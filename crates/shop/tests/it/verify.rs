@@ -1,5 +1,6 @@
 //! `runout verify`: clean after a busy history, and every single damage is found and named.
 
+mod delivery;
 mod events;
 
 use futures::future::join_all;
@@ -97,6 +98,7 @@ on_both_engines! {
         }
         shop.app.db.script(DISCOUNT).await.expect("a discount");
         shop.app.db.script(events::EVENT).await.expect("an event");
+        shop.app.db.script(delivery::DESTINATION).await.expect("a destination");
         let other = shop.second_node().await;
         let mut dice = Dice(42);
         let mut orders: Vec<OrderId> = Vec::new();
@@ -191,6 +193,7 @@ async fn small_history(shop: &TestShop) {
     basket(shop, 1).await;
     shop.app.db.script(DISCOUNT).await.expect("a discount");
     shop.app.db.script(events::EVENT).await.expect("an event");
+    shop.app.db.script(delivery::DESTINATION).await.expect("a destination");
     ask(&shop.app, receive(3, MAIN.0, 10)).await;
     let (by, variant) = (Holder::Account(AccountId(1)), VariantId(3));
     let line = SetLine { basket: BasketId(1), by, variant, quantity: 4 };
@@ -210,6 +213,7 @@ fn damages(engine: Engine) -> Vec<Damage> {
     damages.extend(damaged_orders(engine));
     damages.extend(damaged_baskets(engine));
     damages.extend(events::damaged_events());
+    damages.extend(delivery::damaged_delivery());
     damages.extend(damaged_rest());
     damages
 }

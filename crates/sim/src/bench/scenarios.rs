@@ -11,7 +11,7 @@ use runout_store::{DatabaseUrl, Db, Engine};
 use super::pages::{self, Size};
 use super::report::{self, Asked, Line};
 use super::wrk::{self, Load, Run};
-use super::{events, seed};
+use super::{delivery, events, seed};
 
 /// How long a server may take to listen.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -44,7 +44,10 @@ pub struct Options {
     /// Sign-ups for them.
     #[arg(long, default_value_t = 10_000_000)]
     pub(super) attendances: i64,
-    /// Only the engine whose name contains this, or `events`: only the cached list.
+    /// Events of a backlog that is delivered.
+    #[arg(long, default_value_t = 60_000)]
+    pub(super) backlog: i64,
+    /// Only the engine whose name contains this; or `events`: only the cached list; or `delivery`.
     #[arg(long, default_value = "")]
     only: String,
     /// Only what pages cost; the results are printed, not written.
@@ -86,9 +89,12 @@ pub async fn run(options: Options) -> Result<()> {
 
 /// Runs the cached list of events alone.
 const EVENTS_ONLY: &str = "events";
+/// Runs deliveries alone.
+const DELIVERY_ONLY: &str = "delivery";
 
 fn wanted(options: &Options, name: &str) -> bool {
-    options.only.is_empty() || options.only.contains(name) || options.only == EVENTS_ONLY
+    let alone = [EVENTS_ONLY, DELIVERY_ONLY].contains(&options.only.as_str());
+    options.only.is_empty() || options.only.contains(name) || alone
 }
 
 async fn engine(
@@ -100,10 +106,20 @@ async fn engine(
     lines: &mut Vec<Line>,
 ) -> Result<()> {
     let bench = Bench { options, folder, name };
-    if options.only != EVENTS_ONLY {
+    let only = options.only.as_str();
+    if ![EVENTS_ONLY, DELIVERY_ONLY].contains(&only) {
         orders_and_products(&bench, url, asked, lines).await?;
     }
-    if options.pages { Ok(()) } else { events::run(&bench, &url("bench_events"), lines).await }
+    if options.pages {
+        return Ok(());
+    }
+    if only != DELIVERY_ONLY {
+        events::run(&bench, &url("bench_events"), lines).await?;
+    }
+    if only != EVENTS_ONLY {
+        delivery::run(&bench, &url("bench_delivery"), lines).await?;
+    }
+    Ok(())
 }
 
 async fn orders_and_products(

@@ -185,8 +185,8 @@ pub async fn orders(db: &Db, count: i64) -> Result<()> {
                     reserved_delta, order_id, actor_id)
                 select {variant}, 2 + (n - 1) / {VARIANTS}, {at}, 'order', 0, 1, n, n % {ACCOUNTS} + 1
                 from {numbers};
-            insert into outbox (id, at, topic, entity, entity_id, payload)
-                select n, {at}, 'order.placed', 'order', n, {payload} from {numbers};"
+            insert into outbox (at, topic, entity, entity_id, payload)
+                select {at}, 'order.placed', 'order', n, {payload} from {numbers};"
         ))
         .await?;
     }
@@ -195,7 +195,7 @@ pub async fn orders(db: &Db, count: i64) -> Result<()> {
             reserved = (select count(*) from stock_movement m
                 where m.level_id = stock_level.id and m.cause = 'order'),
             movements = (select max(number) from stock_movement m where m.level_id = stock_level.id);
-        update id_sequence set next = {count} + 1 where name in ('orders', 'outbox');"
+        update id_sequence set next = {count} + 1 where name = 'orders';"
     ))
     .await?;
     analyze(db).await

@@ -9,7 +9,6 @@
 
 mod account;
 mod cards;
-mod chance;
 mod events;
 mod fault;
 mod server;
@@ -28,12 +27,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::chance::Chance;
+
 pub use account::Entry;
 pub use events::{Destination, Event};
 pub use fault::Fault;
 
 use account::{Account, Form, Refusal};
-use chance::Chance;
 
 /// How it behaves.
 #[derive(Debug, Clone, Default)]

@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use axum::routing::{MethodRouter, get};
 use serde::Deserialize;
 
 use super::LIST;
@@ -42,27 +43,71 @@ impl Back {
     }
 }
 
-async fn event(app: &App, id: i64) -> Result<Event, Problem> {
-    queries::find(app, id).await?.ok_or_else(|| Problem::not_found("event"))
+/// What one can do about an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Join,
+    Withdraw,
+    /// For the organiser and staff alone.
+    Cancel,
 }
 
-pub(super) async fn ask_to_join(
-    State(app): State<App>,
-    frame: Frame,
-    _: SignedIn,
+impl Deed {
+    /// As it stands at the end of its address.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Deed::Join => "join",
+            Deed::Withdraw => "withdraw",
+            Deed::Cancel => "cancel",
+        }
+    }
+
+    /// What is asked before, what it means, and what the button says.
+    fn question(self, event: &Event) -> [&'static str; 3] {
+        match self {
+            Deed::Join if event.summary.is_full() => [
+                "Join the waiting list?",
+                "This event is full. You are in as soon as it is your turn and somebody withdraws.",
+                "Join the waiting list",
+            ],
+            Deed::Join => ["Join this event?", "There is room for you.", "Join"],
+            Deed::Withdraw => [
+                "Withdraw from this event?",
+                "Your place goes to the first of the waiting list. You cannot take it back.",
+                "Withdraw",
+            ],
+            Deed::Cancel => [
+                "Cancel this event?",
+                "Nobody can sign up any more, and this cannot be undone.",
+                "Cancel the event",
+            ],
+        }
+    }
+}
+
+/// The page that asks before a deed is done.
+pub(super) fn ask(deed: Deed) -> MethodRouter<App> {
+    get(async move |State(app): State<App>, frame: Frame, signed_in: SignedIn, path: PathId| {
+        asked(deed, &app, &frame, signed_in, path).await
+    })
+}
+
+async fn asked(
+    deed: Deed,
+    app: &App,
+    frame: &Frame,
+    SignedIn(session): SignedIn,
     PathId(id): PathId,
 ) -> Result<Response, Problem> {
-    let event = &event(&app, id).await?;
-    let (title, lead, button) = match event.summary.is_full() {
-        true => (
-            "Join the waiting list?",
-            "This event is full. You are in as soon as it is your turn and somebody withdraws.",
-            "Join the waiting list",
-        ),
-        false => ("Join this event?", "There is room for you.", "Join"),
-    };
-    let action = format!("/events/{id}/join");
-    Ok(frame.page(title, &Confirm { title, event, lead, action, button, danger: false }))
+    let event = &queries::find(app, id).await?.ok_or(EventRefused::NotFound)?;
+    let may = Editor::from(&session.identity).may(event.summary.organiser.id);
+    if deed == Deed::Cancel && !may {
+        return Err(EventRefused::NotYours.into());
+    }
+    let [title, lead, button] = deed.question(event);
+    let action = format!("/events/{id}/{}", deed.as_str());
+    let danger = deed == Deed::Cancel;
+    Ok(frame.page(title, &Confirm { title, event, lead, action, button, danger }))
 }
 
 pub(super) async fn join(
@@ -75,19 +120,6 @@ pub(super) async fn join(
     Ok(back.go())
 }
 
-pub(super) async fn ask_to_withdraw(
-    State(app): State<App>,
-    frame: Frame,
-    _: SignedIn,
-    PathId(id): PathId,
-) -> Result<Response, Problem> {
-    let event = &event(&app, id).await?;
-    let (title, button) = ("Withdraw from this event?", "Withdraw");
-    let lead = "Your place goes to the first of the waiting list. You cannot take it back.";
-    let action = format!("/events/{id}/withdraw");
-    Ok(frame.page(title, &Confirm { title, event, lead, action, button, danger: false }))
-}
-
 pub(super) async fn withdraw(
     State(app): State<App>,
     SignedIn(session): SignedIn,
@@ -96,22 +128,6 @@ pub(super) async fn withdraw(
 ) -> Result<Response, Problem> {
     attend::withdraw(&app, id, session.identity.account_id).await?;
     Ok(back.go())
-}
-
-pub(super) async fn ask_to_cancel(
-    State(app): State<App>,
-    frame: Frame,
-    SignedIn(session): SignedIn,
-    PathId(id): PathId,
-) -> Result<Response, Problem> {
-    let event = &event(&app, id).await?;
-    if !Editor::from(&session.identity).may(event.summary.organiser.id) {
-        return Err(EventRefused::NotYours.into());
-    }
-    let (title, button) = ("Cancel this event?", "Cancel the event");
-    let lead = "Nobody can sign up any more, and this cannot be undone.";
-    let action = format!("/events/{id}/cancel");
-    Ok(frame.page(title, &Confirm { title, event, lead, action, button, danger: true }))
 }
 
 pub(super) async fn cancel(

@@ -12,6 +12,7 @@ mod when;
 use axum::Router;
 use axum::routing::get;
 
+use self::act::Deed;
 use crate::App;
 use crate::pages::see_other;
 
@@ -31,7 +32,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/events/{id}/", get(show::show).post(edit::save))
         .route("/events/{id}/event.ics", get(feed::one))
         .route("/events/{id}/participants", get(show::participants))
-        .route("/events/{id}/join", get(act::ask_to_join).post(act::join))
-        .route("/events/{id}/withdraw", get(act::ask_to_withdraw).post(act::withdraw))
-        .route("/events/{id}/cancel", get(act::ask_to_cancel).post(act::cancel))
+        .route("/events/{id}/join", act::ask(Deed::Join).post(act::join))
+        .route("/events/{id}/withdraw", act::ask(Deed::Withdraw).post(act::withdraw))
+        .route("/events/{id}/cancel", act::ask(Deed::Cancel).post(act::cancel))
 }

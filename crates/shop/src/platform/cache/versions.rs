@@ -31,6 +31,8 @@ pub enum Scope {
     Catalog,
     /// Events with their numbers of participants.
     Events,
+    /// Posts and comments.
+    Journal,
 }
 
 /// The versions that an answer about a scope is made from: another version, another answer.
@@ -39,6 +41,7 @@ pub(super) enum Stamp {
     Shop(Shop),
     Catalog(i64),
     Events(Events),
+    Journal(i64),
 }
 
 impl Stamp {
@@ -71,6 +74,7 @@ pub(super) struct Events {
 pub(super) struct Versions {
     shop: Shop,
     events: Events,
+    journal: i64,
     /// The first moment after it at which time changes an answer.
     pub(super) until: Option<Timestamp>,
 }
@@ -81,6 +85,7 @@ impl Versions {
             Scope::Shop => Stamp::Shop(self.shop),
             Scope::Catalog => Stamp::Catalog(self.shop.catalog),
             Scope::Events => Stamp::Events(self.events),
+            Scope::Journal => Stamp::Journal(self.journal),
         }
     }
 
@@ -89,6 +94,7 @@ impl Versions {
         self.shop.catalog < earlier.shop.catalog
             || self.shop.stock < earlier.shop.stock
             || self.events.event < earlier.events.event
+            || self.journal < earlier.journal
     }
 }
 
@@ -213,7 +219,7 @@ async fn select(db: &Db, now: Timestamp) -> Result<Versions> {
             let moment: Option<Timestamp> = row.get(column)?;
             until = moment.into_iter().chain(until).min();
         }
-        Ok(Versions { shop, events, until })
+        Ok(Versions { shop, events, journal: row.get(11)?, until })
     });
     Ok(read.await?.expect("a select without from has one row"))
 }
@@ -236,7 +242,7 @@ mod tests {
             released_since: None,
             lapsed_since: None,
         };
-        Versions { shop, events: Events { event, over_since: None }, until }
+        Versions { shop, events: Events { event, over_since: None }, journal: 1, until }
     }
 
     /// Counts readings, and answers with their number as the version of events.

@@ -159,6 +159,34 @@ const ROWS: &[(&str, &str, &str, u32)] = &[
             SOME,
         ),
         (
+            "post",
+            "id, user_id, author_id, title, body, published, created_at, updated_at",
+            "n, n % 500 + 1, n % 500 + 1, 'Title ' || (10000 + n), 'body', n % 50 <> 0, {at}, {at}",
+            SOME,
+        ),
+        (
+            "comment",
+            "id, post_id, author_id, name, email, body, hidden, created_at, updated_at",
+            "n, n % 5000 + 1, n % 500 + 1, 'name', 'who' || (10000 + n) || '@example.com', 'body',
+                n % 50 = 0, {at}, {at}",
+            MANY,
+        ),
+        (
+            "destination",
+            "id, name, kind, url, shown_url, created_at, updated_at",
+            "n, 'to ' || n, 'webhook', 'https://x.example', 'https://x.example', {at}, {at}",
+            SOME,
+        ),
+        (
+            "dead_letter",
+            "id, destination_id, outbox_id, lane, topic, entity, entity_id, at, died_at, reason,
+                attempts, request, state, payload",
+            "n, n % 50 + 1, n, 0, 'post.created', 'post', n % 500, {at}, {at},
+                case when n % 3 = 0 then 'refused' else 'exhausted' end, 1, 'POST',
+                case when n % 40 = 0 then 'dead' else 'delivered' end, '{}'",
+            MANY,
+        ),
+        (
             "audit",
             "id, at, actor_id, action, entity, entity_id, changes",
             "n, {at}, n % 50 + 1, 'product.update', case when n % 2 = 0 then 'product' else 'variant'

@@ -3,11 +3,14 @@
 //! runs two at a time (`.config/nextest.toml`).
 
 mod driver;
+mod events;
 mod inspection;
 mod login;
 mod owner;
 mod shopper;
+mod steps;
 mod sweep;
+mod tickets;
 mod window;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};

@@ -13,7 +13,7 @@ use crate::support::{Engine, TestShop};
 const SHORT_HOLD_SECONDS: i64 = 3;
 
 /// Writes an address and orders; gives the order's path.
-async fn check_out(window: &Window) -> String {
+pub async fn check_out(window: &Window) -> String {
     for (name, text) in [
         ("name", "Bia Lea"),
         ("line1", "Rillengasse 33"),

@@ -2,6 +2,8 @@
 //! without complaints of the browser. Pages are the same on both engines; they are looked at on
 //! one.
 
+use runout_shop::admin::tables;
+
 use super::inspection::file_name;
 use super::{CUSTOMER, OWNER, Stage, journey, log_in};
 use crate::security::pages::{Kind, Page, Who, looks};
@@ -37,7 +39,7 @@ async fn sweep(name: &str, who: Option<&str>, wanted: impl Fn(&Page) -> bool) {
 }
 
 /// The status of the page's response.
-const STATUS: &str = "return performance.getEntriesByType('navigation')[0].responseStatus";
+pub const STATUS: &str = "return performance.getEntriesByType('navigation')[0].responseStatus";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_for_guests() {
@@ -53,8 +55,22 @@ async fn pages_for_customers() {
     sweep("customer", Some(CUSTOMER), own).await;
 }
 
+/// The page is one of a table's.
+fn is_of_a_table(page: &Page) -> bool {
+    tables().iter().any(|table| page.route.starts_with(&format!("/admin/{}/", table.slug)))
+}
+
+fn is_of_the_office(page: &Page) -> bool {
+    !matches!(page.who, Who::Public | Who::SignedIn)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_of_the_back_office() {
-    let own = |page: &Page| !matches!(page.who, Who::Public | Who::SignedIn);
+    let own = |page: &Page| is_of_the_office(page) && !is_of_a_table(page);
     sweep("office", Some(OWNER), own).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_the_tables_of_the_back_office() {
+    sweep("office", Some(OWNER), |page| is_of_the_office(page) && is_of_a_table(page)).await;
 }

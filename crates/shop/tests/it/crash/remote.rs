@@ -31,12 +31,18 @@ pub struct Answer {
 impl Server {
     /// Starts the program on a free port, and waits until it is ready.
     pub async fn start(database_url: &str) -> Self {
+        Self::start_with(database_url, &[]).await
+    }
+
+    /// As [`Server::start`], with settings in its environment.
+    pub async fn start_with(database_url: &str, settings: &[(&str, &str)]) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("bound");
         drop(free);
         let child = Command::new(PROGRAM)
             .args(["serve", "--listen", &address.to_string(), "--database-url", database_url])
             .env("RUNOUT_LOG", "error")
+            .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .spawn()
             .expect("the program starts");

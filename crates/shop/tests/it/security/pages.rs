@@ -24,7 +24,7 @@ pub enum Who {
     Superuser,
 }
 
-use Capability::{Audit, Catalog, Events, Orders};
+use Capability::{Audit, Catalog, Delivery, Events, Orders};
 use Verb::{Change, Create, Delete, View};
 use Who::{AnyStaff, OfTable, Public, SignedIn, Staff, Superuser};
 
@@ -49,7 +49,8 @@ pub enum Kind {
     File,
     /// A form with a file in it.
     Upload,
-    /// A step of something under way: only who is in its midst sees it.
+    /// A step of something under way: only who is in its midst sees it (`browser/steps.rs` goes
+    /// there).
     Step,
     /// Events without end: nothing that a test could read whole.
     Stream,
@@ -111,14 +112,14 @@ const ROWS: &[Row] = &[
             "/orders/{open_order}",
             "/orders/{cancelled_order}",
             "/orders/{guest_order}",
+            "/orders/{ticket_order}",
         ],
     ),
     file("/orders/{id}/invoice.pdf", SignedIn, &["/orders/{order}/invoice.pdf"]),
     act("/orders/{id}/cancel", SignedIn),
     act("/orders/{id}/pay", SignedIn),
-    // Orders of records have no tickets to look at.
-    step("/orders/{id}/tickets", SignedIn),
-    step("/orders/{id}/tickets.pdf", SignedIn),
+    look("/orders/{id}/tickets", SignedIn, &["/orders/{ticket_order}/tickets"]),
+    file("/orders/{id}/tickets.pdf", SignedIn, &["/orders/{ticket_order}/tickets.pdf"]),
     step("/events", Public),
     step("/events/all/", Public),
     look("/events/all", Public, &[]),
@@ -137,6 +138,21 @@ const ROWS: &[Row] = &[
     act("/events/{id}/withdraw", SignedIn),
     look("/events/{id}/cancel", SignedIn, &["/events/{event}/cancel"]),
     act("/events/{id}/cancel", SignedIn),
+    step("/journal", Public),
+    look("/journal/", Public, &["/journal/", "/journal/?q=night"]),
+    look("/journal/new", SignedIn, &[]),
+    act("/journal/new", SignedIn),
+    step("/journal/{id}", Public),
+    look("/journal/{id}/", Public, &["/journal/{post}/"]),
+    look("/journal/{id}/edit", SignedIn, &["/journal/{own_post}/edit"]),
+    act("/journal/{id}/edit", SignedIn),
+    look("/journal/{id}/delete", SignedIn, &["/journal/{own_post}/delete"]),
+    act("/journal/{id}/delete", SignedIn),
+    act("/journal/{id}/comments", SignedIn),
+    look("/journal/comments/{id}/edit", SignedIn, &["/journal/comments/{comment}/edit"]),
+    act("/journal/comments/{id}/edit", SignedIn),
+    look("/journal/comments/{id}/delete", SignedIn, &["/journal/comments/{comment}/delete"]),
+    act("/journal/comments/{id}/delete", SignedIn),
     look("/accounts/login/", Public, &["/accounts/login/?next=%2Forders"]),
     act("/accounts/login/", Public),
     look("/accounts/logout/", Public, &[]),
@@ -195,10 +211,15 @@ const ROWS: &[Row] = &[
         Staff(Orders, View),
         &["/admin/desk/orders/{order}/packing-slip.pdf"],
     ),
-    // An event without tickets has no door to look at.
-    step("/admin/events/{id}/door", Staff(Events, Change)),
+    look("/admin/events/{id}/door", Staff(Events, Change), &["/admin/events/{gig}/door"]),
     act("/admin/events/{id}/door", Staff(Events, Change)),
     act("/admin/events/{id}/door/undo", Staff(Events, Change)),
+    look("/admin/delivery/", Staff(Delivery, View), &[]),
+    stream("/admin/delivery/events", Staff(Delivery, View)),
+    look("/admin/delivery/new", Staff(Delivery, Create), &[]),
+    act("/admin/delivery/new", Staff(Delivery, Create)),
+    look("/admin/delivery/{id}/", Staff(Delivery, View), &["/admin/delivery/{destinations}/"]),
+    act("/admin/delivery/{id}/{deed}", Staff(Delivery, Change)),
     look("/admin/audit", Staff(Audit, View), &[]),
     look("/admin/import", Staff(Catalog, View), &[]),
     Row { kind: Kind::Upload, ..act("/admin/import", Staff(Catalog, Create)) },
@@ -327,6 +348,28 @@ impl Page {
     }
 }
 
+/// What could not be delivered to the destinations that there are, and what waits for another
+/// attempt: the words of others are those of their names. Nothing is delivered meanwhile.
+const LETTERS: &str = "update destination set state = 'disabled', state_reason = name;
+    insert into destination_tally (destination_id, delivered, failed_attempts, dead, last_error)
+    select id, 7, 3, 1, name from destination
+    where true on conflict do nothing;
+    insert into dead_letter (id, destination_id, outbox_id, lane, topic, entity, entity_id, at,
+        died_at, payload, reason, attempts, request, response, status, note)
+    select d.id, d.id, (select max(id) from outbox), 0, 'post.created', 'post', 1, d.created_at,
+        d.created_at, '{}', 'refused', 1, d.name, d.name, 422, d.name from destination d
+    where true on conflict do nothing;
+    insert into delivery (destination_id, id, lane, outbox_id, entity, entity_id, at)
+    select d.id, n.next_delivery, 0, (select max(id) from outbox), 'post', 1, d.created_at
+    from destination d cross join dispatch n
+    where true on conflict do nothing;
+    insert into delivery_retry (destination_id, entity, entity_id, delivery_id, lane, attempts,
+        first_at, due_at, error)
+    select destination_id, entity, entity_id, id, lane, 1, at, at,
+        (select d.name from destination d where d.id = destination_id) from delivery
+    where true on conflict do nothing;
+    update dispatch set next_delivery = next_delivery + 1";
+
 impl Furnished {
     /// A thing's id, by its own name or by the name of its table in the back office.
     fn id_of(&self, name: &str) -> i64 {
@@ -338,12 +381,18 @@ impl Furnished {
             "cancelled_order" => self.cancelled_order,
             "address" => self.address,
             "event" => self.event,
+            "gig" => self.gig,
+            "ticket_order" => self.ticket_order,
+            "post" => self.post,
+            "comment" => self.comment,
+            "own_post" => self.own_post,
             table => *self.rows.get(table).unwrap_or_else(|| panic!("no thing is called {name}")),
         }
     }
 
     /// Finds a row of every table of the back office.
     pub async fn find_rows(&mut self, db: &Db) {
+        db.script(LETTERS).await.expect("what the engine of delivery leaves");
         for table in tables().iter().filter(|table| table.has_page) {
             let mut sql = Composer::new("select min(");
             sql.push(table.list.id_sql).push(") from ").push(table.base).push(" ");

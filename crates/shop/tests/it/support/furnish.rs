@@ -37,6 +37,16 @@ pub struct Furnished {
     pub guest_order: i64,
     /// Organised by the customer, who comes.
     pub event: i64,
+    /// Sells tickets.
+    pub gig: i64,
+    /// Paid tickets of the gig.
+    pub ticket_order: i64,
+    /// A post of the owner's.
+    pub post: i64,
+    /// The customer's comment on it.
+    pub comment: i64,
+    /// A post of the customer's that is not published.
+    pub own_post: i64,
     /// A row of each table of the back office, by the table's slug.
     pub rows: HashMap<&'static str, i64>,
 }
@@ -75,6 +85,11 @@ pub async fn furnish<O: Api, C: Api>(owner: &O, customer: &C, mark: &str) -> Fur
     }
     let discount = json!({"code": "SPRING", "percent": "10"});
     owner.call("POST", "/api/v1/discounts", discount).await;
+    let destination = json!({
+        "name": marked("Warehouse"), "kind": "webhook", "url": "https://hooks.example/in",
+        "events": ["tax_rate.set"],
+    });
+    owner.call("POST", "/api/v1/destinations", destination).await;
     owner.call("PUT", "/api/v1/tax_rates/standard/DE", json!({"rate": "19"})).await;
     let me = json!({"name": marked("Ana"), "identity_document": marked("X1")});
     customer.call("PATCH", "/api/v1/accounts/me", me).await;
@@ -89,6 +104,12 @@ pub async fn furnish<O: Api, C: Api>(owner: &O, customer: &C, mark: &str) -> Fur
     let guest_order = check_out(customer, variant, mark).await;
     fill_basket(customer, variant).await;
     let event = event(customer, mark).await;
+    let (gig, ticket) = gig(owner, mark).await;
+    let tickets = json!({"lines": [{"variant_id": ticket, "quantity": 2}]});
+    let ticket_order = id(&customer.call("POST", "/api/v1/orders", tickets).await);
+    let payments = format!("/api/v1/orders/{ticket_order}/payments");
+    owner.call("POST", &payments, json!({"gateway": "manual"})).await;
+    let [post, comment, own_post] = news(owner, customer, mark).await;
     Furnished {
         product,
         address,
@@ -97,6 +118,11 @@ pub async fn furnish<O: Api, C: Api>(owner: &O, customer: &C, mark: &str) -> Fur
         cancelled_order: orders[2],
         guest_order,
         event,
+        gig,
+        ticket_order,
+        post,
+        comment,
+        own_post,
         rows: HashMap::new(),
     }
 }
@@ -126,6 +152,41 @@ async fn event(customer: &impl Api, mark: &str) -> i64 {
     let event = id(&customer.call("POST", "/api/v1/events", event).await);
     customer.call("POST", &format!("/api/v1/events/{event}/attendance"), Value::Null).await;
     event
+}
+
+/// An event with tickets; gives it, and the variant that is its tickets.
+pub async fn gig(owner: &impl Api, mark: &str) -> (i64, i64) {
+    let marked = |text: &str| format!("{text}{mark}");
+    let product = json!({
+        "title": marked("Evening"), "kind": "ticket",
+        "variants": [{
+            "title": marked("Standing"), "sku": marked("EV-1"),
+            "prices": [{"currency": "EUR", "amount": "12.00"}],
+        }],
+    });
+    let product = owner.call("POST", "/api/v1/products", product).await;
+    let ticket = id(&product["variants"][0]);
+    let receipt = json!({"variant_id": ticket, "quantity": 20});
+    owner.call("POST", "/api/v1/stock/receipts", receipt).await;
+    let event = json!({
+        "title": marked("Evening"), "venue": marked("Cellar"), "time_zone": "Europe/Berlin",
+        "starts_at": "2030-06-01T18:00:00Z", "ends_at": "2030-06-01T21:00:00Z",
+    });
+    let event = id(&owner.call("POST", "/api/v1/events", event).await);
+    let sold = json!({"product_id": product["id"]});
+    owner.call("PUT", &format!("/api/v1/events/{event}/product"), sold).await;
+    (event, ticket)
+}
+
+/// A post of the owner's with a comment of the customer's, and one of the customer's own.
+async fn news(owner: &impl Api, customer: &impl Api, mark: &str) -> [i64; 3] {
+    let post =
+        |title: &str| json!({"title": format!("{title}{mark}"), "body": format!("Words{mark}")});
+    let published = id(&owner.call("POST", "/api/v1/posts", post("It is here")).await);
+    let comment = json!({"body": format!("At last{mark}")});
+    let comments = format!("/api/v1/posts/{published}/comments");
+    let comment = id(&customer.call("POST", &comments, comment).await);
+    [published, comment, id(&customer.call("POST", "/api/v1/posts", post("A review")).await)]
 }
 
 /// What an order goes through.

@@ -1,0 +1,3 @@
+//! Whether a destination is delivered to; and trying it out.
+
+pub mod commands;

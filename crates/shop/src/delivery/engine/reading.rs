@@ -1,0 +1,124 @@
+//! What a worker reads of what waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use runout_store::{Result, Row, Statement, Value};
+use tokio::time::Instant;
+
+use super::sql;
+use super::window::{Delivery, Failures, Thing};
+use super::worker::Worker;
+
+/// Deliveries that are read at once.
+const PAGE: i64 = 500;
+/// Deliveries that are held; beyond it nothing is read.
+const HELD_MAX: usize = 2_000;
+/// Deliveries of one thing that are read when its wait ends.
+const OF_THING_MAX: i64 = 100;
+/// Things that wait for another attempt before nothing new is read.
+const THINGS_MAX: usize = 100_000;
+
+impl Worker {
+    /// Reads what waits, if there is room.
+    pub(super) async fn read(&mut self) -> Result<()> {
+        let read = self.try_read().await;
+        // Told once: a database that is gone for an hour is one event, not thousands.
+        match &read {
+            Err(error) if !self.unread => {
+                tracing::warn!(%error, "what waits for a destination could not be read");
+            }
+            _ => {}
+        }
+        self.unread = read.is_err();
+        read
+    }
+
+    async fn try_read(&mut self) -> Result<()> {
+        if self.lanes.is_empty() {
+            return Ok(());
+        }
+        if !self.retries_read {
+            self.read_retries().await?;
+            self.retries_read = true;
+        }
+        self.window.wake(Instant::now());
+        while self.window.len() < HELD_MAX
+            && let Some(thing) = self.window.next_behind()
+        {
+            let read = match self.of_thing(&thing).await {
+                Ok(read) => read,
+                Err(error) => {
+                    self.window.still_behind(thing);
+                    return Err(error);
+                }
+            };
+            let all = (read.len() as i64) < OF_THING_MAX;
+            self.window.reread(&thing, read, all);
+        }
+        let room = self.window.len() + PAGE as usize <= HELD_MAX;
+        if !self.more || !room || self.window.things() > THINGS_MAX {
+            return Ok(());
+        }
+        let params = vec![
+            self.line.target.id.into(),
+            self.window.mark().into(),
+            Value::Ints(self.lanes.clone()),
+            PAGE.into(),
+        ];
+        let statement = Statement::new(&sql::WAITING, params);
+        let read = self.line.app.db.read(statement, read_delivery).await?;
+        self.more = read.len() as i64 == PAGE;
+        if !self.more && self.inherited.is_none() {
+            self.inherited = Some(read.last().map_or(self.window.mark(), |delivery| delivery.id));
+        }
+        self.window.take_in(read);
+        Ok(())
+    }
+
+    async fn of_thing(&self, thing: &Thing) -> Result<Vec<Delivery>> {
+        let params = vec![
+            self.line.target.id.into(),
+            Arc::clone(&thing.entity).into(),
+            thing.id.into(),
+            self.window.mark().into(),
+            OF_THING_MAX.into(),
+        ];
+        self.line.app.db.read(Statement::new(&sql::OF_THING, params), read_delivery).await
+    }
+
+    /// Things that failed before, so that they wait on.
+    async fn read_retries(&mut self) -> Result<()> {
+        let params = vec![self.line.target.id.into(), Value::Ints(self.lanes.clone())];
+        let statement = Statement::new(&sql::RETRIES, params);
+        let now = self.line.app.clock.now();
+        let retries = self.line.app.db.read(statement, |row| {
+            let thing = Thing { entity: row.get::<String>(0)?.into(), id: row.get(1)? };
+            let failures = Failures {
+                count: u32::try_from(row.get::<i64>(2)?).unwrap_or(u32::MAX),
+                first_at: row.get(3)?,
+                in_doubt: true,
+            };
+            let due: jiff::Timestamp = row.get(4)?;
+            let wait = Duration::try_from(due.duration_since(now)).unwrap_or_default();
+            Ok((thing, Instant::now() + wait, failures))
+        });
+        for (thing, until, failures) in retries.await? {
+            self.window.waits(thing, until, failures);
+        }
+        Ok(())
+    }
+}
+
+fn read_delivery(row: &Row<'_>) -> Result<Delivery> {
+    Ok(Delivery {
+        id: row.get(0)?,
+        lane: u32::try_from(row.get::<i64>(1)?).unwrap_or(u32::MAX),
+        outbox_id: row.get(2)?,
+        thing: Thing { entity: row.get::<String>(3)?.into(), id: row.get(4)? },
+        letter: row.get(5)?,
+        topic: row.get(6)?,
+        at: row.get(7)?,
+        payload: row.get::<String>(8)?.into(),
+    })
+}

@@ -1,0 +1,425 @@
+//! Delivers to one destination: reads what waits, keeps attempts under way, stores what became of
+//! them. A task per destination, so that none waits for another; what they share is the number of
+//! attempts under way, handed out in the order in which they ask.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use runout_core::delivery::{Breaker, Pace};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::{self, Attempted, Came, Failure, FailureKind, Job, Line};
+use super::lanes::{Busy, Holding};
+use super::refresh;
+use super::settings::Settings;
+use super::settle::{End, Obituary, Settle, Settled};
+use super::target::Kind;
+use super::window::{Delivery, Failures, Thing, Window};
+
+/// Ends that are stored in one transaction.
+const SETTLED_MAX: usize = 1_000;
+/// Pause after the database could not store or read.
+const DATABASE_PAUSE: Duration = Duration::from_millis(200);
+/// Pause of a thing that must let another one go first.
+const NOT_YET: Duration = Duration::from_millis(100);
+
+/// An attempt that has ended.
+struct Done {
+    job: Arc<Job>,
+    attempted: Attempted,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// See the module.
+pub(super) struct Worker {
+    pub(super) line: Arc<Line>,
+    settings: Settings,
+    holding: watch::Receiver<Holding>,
+    wake: watch::Receiver<()>,
+    busy: Arc<Busy>,
+    slots: Arc<Semaphore>,
+    pub(super) window: Window,
+    pace: Pace,
+    breaker: Breaker,
+    began: Instant,
+    attempts: JoinSet<Done>,
+    /// Things under way, by the turn in which they began, with their lanes.
+    under_way: HashMap<Thing, (u64, u32)>,
+    turn: u64,
+    /// Ends that are not stored yet.
+    settled: Vec<Ended>,
+    storing: JoinSet<Vec<Ended>>,
+    /// Things that others wait for, and that were given a delivery.
+    sent_for: JoinSet<()>,
+    /// There may be more to read.
+    pub(super) more: bool,
+    /// Deliveries up to this id were there when this worker began to hold their lanes; none: they
+    /// are still being read.
+    pub(super) inherited: Option<i64>,
+    pub(super) retries_read: bool,
+    /// The last reading failed.
+    pub(super) unread: bool,
+    pub(super) lanes: Vec<i64>,
+}
+
+/// An end that is to be stored.
+struct Ended {
+    settled: Settled,
+    afterwards: Afterwards,
+    turn: u64,
+}
+
+/// What the window is told when an end is stored.
+#[derive(Debug, Clone, Copy)]
+enum Afterwards {
+    Done,
+    Waits(Instant, Failures),
+}
+
+impl Worker {
+    pub(super) fn new(
+        line: Arc<Line>,
+        settings: Settings,
+        holding: watch::Receiver<Holding>,
+        wake: watch::Receiver<()>,
+        shared: (Arc<Busy>, Arc<Semaphore>),
+    ) -> Self {
+        let (busy, slots) = shared;
+        Self {
+            line,
+            holding,
+            wake,
+            busy,
+            slots,
+            window: Window::default(),
+            pace: Pace::new(settings.concurrency_max),
+            settings,
+            breaker: Breaker::default(),
+            began: Instant::now(),
+            attempts: JoinSet::new(),
+            under_way: HashMap::new(),
+            turn: 0,
+            settled: Vec::new(),
+            storing: JoinSet::new(),
+            sent_for: JoinSet::new(),
+            more: true,
+            inherited: None,
+            retries_read: false,
+            unread: false,
+            lanes: Vec::new(),
+        }
+    }
+
+    /// Delivers until it is stopped; then waits for what is under way, and stores what became of
+    /// it.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            if !self.follow_leases() || self.read().await.is_err() {
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = tokio::time::sleep(DATABASE_PAUSE) => {}
+                }
+            }
+            self.begin();
+            self.store();
+            let next = self.next_moment();
+            let wants_slot = self.may_begin() > 0 && self.window.ready() > 0;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(done) = self.attempts.join_next() => self.ended(done),
+                Some(stored) = self.storing.join_next() => self.stored(stored),
+                Some(_) = self.sent_for.join_next() => self.more = true,
+                slot = Arc::clone(&self.slots).acquire_owned(), if wants_slot => {
+                    self.begin_one(slot.expect("the slots are never closed"));
+                }
+                _ = self.wake.changed() => self.more = true,
+                _ = self.holding.changed() => {}
+                () = tokio::time::sleep_until(next) => self.more = true,
+            }
+            self.publish();
+        }
+        self.finish().await;
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.began.elapsed().as_millis() as u64
+    }
+
+    /// When to look again if nothing happens.
+    fn next_moment(&self) -> Instant {
+        let poll = Instant::now() + self.settings.poll;
+        let opens = self.breaker.opens_at_ms().map(|ms| self.began + Duration::from_millis(ms));
+        let later = |moment: Instant| moment > Instant::now();
+        let opens = opens.filter(|moment| later(*moment));
+        [self.window.next_due(), opens].into_iter().flatten().fold(poll, Instant::min)
+    }
+
+    /// Notices that other lanes are held now; false if none may be used.
+    fn follow_leases(&mut self) -> bool {
+        let holding = self.holding.borrow_and_update().clone();
+        let lanes = holding.numbers();
+        if lanes != self.lanes {
+            self.lanes = lanes;
+            self.window.start_over();
+            (self.more, self.inherited, self.retries_read) = (true, None, false);
+        }
+        if holding.until < Instant::now() {
+            // Another node may have taken over: what is under way here must not arrive after it.
+            self.drop_attempts();
+            return false;
+        }
+        !self.lanes.is_empty()
+    }
+
+    /// Forgets everything, as if this worker had just begun.
+    fn drop_attempts(&mut self) {
+        if self.attempts.is_empty() && self.under_way.is_empty() {
+            return;
+        }
+        let (destination, attempts) = (self.line.target.id, self.attempts.len());
+        tracing::warn!(destination, attempts, "attempts were dropped; they come again");
+        self.attempts = JoinSet::new();
+        // Their things are still marked as under way: all is forgotten, and read again.
+        self.window = Window::default();
+        for (_, (_, lane)) in self.under_way.drain() {
+            self.busy.end(lane);
+        }
+        self.lanes = Vec::new();
+    }
+
+    /// How many attempts may be begun now.
+    fn may_begin(&self) -> u32 {
+        let under_way = self.attempts.len() as u32;
+        let backlog = self.settled.len() + self.storing.len() * SETTLED_MAX;
+        if backlog > 4 * SETTLED_MAX {
+            return 0;
+        }
+        self.breaker.admits(self.now_ms(), under_way, self.pace.limit())
+    }
+
+    /// Begins attempts as long as slots are free at once.
+    fn begin(&mut self) {
+        while self.may_begin() > 0 && self.window.ready() > 0 {
+            let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { return };
+            self.begin_one(slot);
+        }
+    }
+
+    fn begin_one(&mut self, slot: OwnedSemaphorePermit) {
+        if self.holding.borrow().until < Instant::now() {
+            return;
+        }
+        let Some(thing) = self.window.begin() else { return };
+        let mirrors = self.line.target.kind == Kind::Rest;
+        let wanted = if mirrors { usize::MAX } else { 1 };
+        let deliveries: Vec<Delivery> = self.window.of(&thing).take(wanted).cloned().collect();
+        let first = &deliveries[0];
+        self.busy.begin(first.lane);
+        self.turn += 1;
+        self.under_way.insert(thing.clone(), (self.turn, first.lane));
+        let job = Arc::new(Job {
+            turn: self.turn,
+            inherited: self.inherited.is_none_or(|newest| first.id <= newest),
+            failures: self.window.failures(&thing),
+            thing,
+            deliveries,
+        });
+        let line = Arc::clone(&self.line);
+        self.attempts.spawn(async move {
+            let made = AssertUnwindSafe(attempt::make(line, Arc::clone(&job))).catch_unwind().await;
+            // Whatever is wrong with this one must not keep the others from being delivered.
+            let attempted = made.unwrap_or_else(|_| Attempted::failed(Failure::unforeseen()));
+            Done { job, attempted, _slot: slot }
+        });
+    }
+
+    /// Takes in how an attempt ended.
+    fn ended(&mut self, done: Result<Done, tokio::task::JoinError>) {
+        let Done { job, attempted, .. } = match done {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "an attempt failed in an unforeseen way");
+                self.drop_attempts();
+                return;
+            }
+        };
+        let (now, under_way) = (self.now_ms(), self.attempts.len() as u32);
+        match &attempted.came {
+            Came::Delivered => {
+                self.breaker.answered();
+                self.pace.succeeded();
+            }
+            Came::Failed(failure) => match failure.kind {
+                FailureKind::Refused | FailureKind::Gone => self.breaker.answered(),
+                FailureKind::Unsendable => {}
+                FailureKind::Unwell | FailureKind::Overloaded => {
+                    if failure.kind == FailureKind::Overloaded {
+                        self.pace.overloaded(under_way);
+                    }
+                    self.breaker.failed(now, random());
+                }
+            },
+            Came::NotYet { .. } => {}
+        }
+        if let Came::NotYet { missing: Some(missing) } = &attempted.came {
+            let (app, to) = (self.line.app.clone(), self.line.target.id);
+            let (missing, outbox_id) = (missing.clone(), job.deliveries[0].outbox_id);
+            self.sent_for.spawn(async move {
+                if let Err(error) = refresh::send_for(&app, to, vec![missing], outbox_id).await {
+                    tracing::warn!(%error, "what others wait for was not sent for yet");
+                }
+            });
+        }
+        let (settled, afterwards) = self.verdict(&job, attempted);
+        self.settled.push(Ended { settled, afterwards, turn: job.turn });
+    }
+
+    /// What is stored of an attempt, and what the window is told afterwards.
+    fn verdict(&self, job: &Job, attempted: Attempted) -> (Settled, Afterwards) {
+        let covered = &job.deliveries[..attempted.covered];
+        let mut settled = Settled {
+            thing: job.thing.clone(),
+            lane: covered[0].lane,
+            deliveries: covered.iter().map(|delivery| delivery.id).collect(),
+            letters: covered.iter().filter_map(|delivery| delivery.letter).collect(),
+            end: End::Delivered,
+            record: attempted.record,
+            had_failed: job.failures.count > 0,
+        };
+        match attempted.came {
+            Came::Delivered => (settled, Afterwards::Done),
+            Came::NotYet { .. } => {
+                settled.end = End::Deferred;
+                (settled, Afterwards::Waits(Instant::now() + NOT_YET, job.failures))
+            }
+            Came::Failed(failure) => self.failure(job, settled, failure),
+        }
+    }
+
+    fn failure(&self, job: &Job, settled: Settled, failure: Failure) -> (Settled, Afterwards) {
+        let now = self.line.app.clock.now();
+        let failures = Failures {
+            count: job.failures.count + 1,
+            first_at: job.failures.first_at.or(Some(now)),
+            in_doubt: job.failures.in_doubt || failure.in_doubt,
+        };
+        let hopeless = match failure.kind {
+            FailureKind::Refused | FailureKind::Gone => Some("refused"),
+            FailureKind::Unsendable => Some("unsendable"),
+            FailureKind::Unwell | FailureKind::Overloaded => None,
+        };
+        let pause = self.settings.retries.pause_ms(failures.count, random());
+        let (pause, reason) = match (hopeless, pause) {
+            (Some(reason), _) => (None, reason),
+            (None, pause) => (pause, "exhausted"),
+        };
+        let Some(pause_ms) = pause else {
+            let first = &job.deliveries[0];
+            let dead = Obituary {
+                outbox_id: first.outbox_id,
+                topic: first.topic.clone(),
+                at: first.at,
+                payload: first.payload.to_string(),
+                reason,
+                attempts: failures.count,
+                request: failure.request,
+                response: failure.response,
+                status: failure.status,
+                error: failure.error,
+                gone: failure.kind == FailureKind::Gone,
+            };
+            return (Settled { end: End::Dead(Box::new(dead)), ..settled }, Afterwards::Done);
+        };
+        let asked =
+            failure.after.map_or(Duration::ZERO, |after| after.min(self.settings.after_max));
+        let pause = Duration::from_millis(pause_ms).max(asked);
+        let due_at = now + pause;
+        let (status, error) = (failure.status, failure.error);
+        let end = End::Retry { due_at, failures, status, error };
+        (Settled { end, ..settled }, Afterwards::Waits(Instant::now() + pause, failures))
+    }
+
+    /// Stores what has ended, one transaction at a time: while one commits the next one gathers.
+    fn store(&mut self) {
+        if !self.storing.is_empty() || self.settled.is_empty() {
+            return;
+        }
+        let count = self.settled.len().min(SETTLED_MAX);
+        let batch: Vec<Ended> = self.settled.drain(..count).collect();
+        let holding = self.holding.borrow().clone();
+        let settle = Arc::new(Settle {
+            destination_id: self.line.target.id,
+            origin: Arc::clone(&self.line.target.origin),
+            holder: holding.holder,
+            lanes: holding.lanes,
+            now: self.line.app.clock.now(),
+            settled: batch.iter().map(|ended| ended.settled.clone()).collect(),
+        });
+        let db = self.line.app.db.clone();
+        self.storing.spawn(async move {
+            // Until it is stored: storing it twice changes nothing but counters.
+            let mut told = false;
+            while let Err(error) = db.transact_shared(Arc::clone(&settle)).await {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "what became of deliveries could not be stored yet");
+                }
+                tokio::time::sleep(DATABASE_PAUSE).await;
+            }
+            batch
+        });
+    }
+
+    fn stored(&mut self, stored: Result<Vec<Ended>, tokio::task::JoinError>) {
+        let Ok(stored) = stored else {
+            tracing::error!("storing what became of deliveries failed in an unforeseen way");
+            self.drop_attempts();
+            return;
+        };
+        for Ended { settled, afterwards, turn } in stored {
+            let thing = &settled.thing;
+            if self.under_way.get(thing).is_none_or(|(current, _)| *current != turn) {
+                continue; // Everything was forgotten meanwhile, and begun anew.
+            }
+            self.under_way.remove(thing);
+            self.busy.end(settled.lane);
+            match afterwards {
+                Afterwards::Done => self.window.ended(thing, settled.deliveries.len()),
+                Afterwards::Waits(until, failures) => self.window.wait(thing, until, failures),
+            }
+        }
+    }
+
+    /// Lets the console see how many attempts are under way.
+    fn publish(&self) {
+        self.line.app.delivery.set_in_flight(self.line.target.id, self.attempts.len());
+    }
+
+    async fn finish(mut self) {
+        let deadline = Instant::now() + self.settings.finish_max;
+        while !(self.attempts.is_empty() && self.storing.is_empty() && self.settled.is_empty()) {
+            self.store();
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => break,
+                Some(done) = self.attempts.join_next() => self.ended(done),
+                Some(stored) = self.storing.join_next() => self.stored(stored),
+            }
+        }
+        for (_, (_, lane)) in self.under_way.drain() {
+            self.busy.end(lane);
+        }
+        self.line.app.delivery.set_in_flight(self.line.target.id, 0);
+    }
+}
+
+fn random() -> u32 {
+    let mut bytes = [0; 4];
+    // Without randomness (cannot happen on Linux) the pauses are merely regular.
+    let _regular = getrandom::fill(&mut bytes);
+    u32::from_le_bytes(bytes)
+}
