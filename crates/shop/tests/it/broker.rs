@@ -1,7 +1,8 @@
 //! Publishing to a real RabbitMQ, which is killed in the middle.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::join_all;
@@ -15,6 +16,11 @@ use runout_shop::delivery::guard::{Reach, Refusal};
 use crate::support::rabbit::{Listener, Rabbit};
 
 const EXCHANGE: &str = "runout";
+/// How many messages are under way at once.
+const AT_A_TIME: usize = 50;
+const CONFIRMED_BEFORE_THE_KILL: i64 = 200;
+const KILLS_MIN: usize = 3;
+const KILLS_MAX: usize = 20;
 
 fn message(number: i64) -> Message {
     Message {
@@ -40,23 +46,22 @@ async fn messages_reach_a_listener_and_survive_a_kill() {
     let listener = Listener::start(&rabbit.url(), EXCHANGE, "kept", "order.#").await;
     let mut confirmed = BTreeSet::new();
     let mut doubtful = 0;
-    // Each round is killed in the middle; what was not confirmed is published again in the next.
     let mut publisher = first;
-    for round in 0..3_i64 {
-        let numbers: Vec<i64> = (round * 500..(round + 1) * 500).collect();
-        let publishing = join_all(numbers.iter().map(|&number| {
-            let publisher = &publisher;
-            async move { publisher.publish("order.placed", message(number)).await }
-        }));
-        let (outcomes, ()) = futures::join!(publishing, async {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            tokio::task::block_in_place(|| rabbit.kill());
-        });
+    let mut next = 0;
+    // What was not confirmed before the kill is published again after it. A broker that had just
+    // confirmed all there was when it died is killed once more.
+    for round in 0.. {
+        if round >= KILLS_MIN && doubtful > 0 {
+            break;
+        }
+        assert!(round < KILLS_MAX, "no kill struck in the middle");
+        let outcomes = publish_until_killed(&mut rabbit, &publisher, next).await;
+        wait_for_the_end_of(&publisher).await;
         assert_eq!(publisher.publish("order.placed", message(0)).await, Err(PublishError::Closed));
-        assert!(!publisher.is_alive());
         rabbit.start_again().await;
         publisher = self::publisher(&rabbit).await;
-        for (number, outcome) in numbers.into_iter().zip(outcomes) {
+        next += i64::try_from(outcomes.len()).expect("few");
+        for (number, outcome) in outcomes {
             if let Err(error) = outcome {
                 doubtful += i64::from(error.was_sent());
                 publisher.publish("order.placed", message(number)).await.expect("published");
@@ -65,8 +70,7 @@ async fn messages_reach_a_listener_and_survive_a_kill() {
         }
     }
     println!("{doubtful} of {} were interrupted", confirmed.len());
-    assert!(doubtful > 0, "no kill struck in the middle");
-    let since = std::time::Instant::now();
+    let since = Instant::now();
     loop {
         let came: BTreeSet<String> = listener.heard().into_iter().filter_map(|it| it.id).collect();
         if came.is_superset(&confirmed) {
@@ -77,6 +81,48 @@ async fn messages_reach_a_listener_and_survive_a_kill() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     publisher.close().await;
+}
+
+/// Publishes several at a time from this number on and kills the broker in the middle of it: every
+/// number with what came of it.
+async fn publish_until_killed(
+    rabbit: &mut Rabbit,
+    publisher: &Publisher,
+    from: i64,
+) -> Vec<(i64, Result<(), PublishError>)> {
+    let next = AtomicI64::new(from);
+    let confirmed = AtomicI64::new(0);
+    let workers = join_all((0..AT_A_TIME).map(async |_| {
+        let mut outcomes = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let outcome = publisher.publish("order.placed", message(number)).await;
+            outcomes.push((number, outcome));
+            if outcomes.last().is_some_and(|(_, outcome)| outcome.is_err()) {
+                return outcomes;
+            }
+            confirmed.fetch_add(1, Ordering::Relaxed);
+        }
+    }));
+    let (outcomes, ()) = futures::join!(workers, async {
+        while confirmed.load(Ordering::Relaxed) < CONFIRMED_BEFORE_THE_KILL {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::task::block_in_place(|| rabbit.kill());
+    });
+    outcomes.into_iter().flatten().collect()
+}
+
+/// Waits until the publisher has noticed that its broker is gone.
+async fn wait_for_the_end_of(publisher: &Publisher) {
+    let since = Instant::now();
+    while publisher.is_alive() {
+        assert!(
+            since.elapsed() < Duration::from_secs(60),
+            "the publisher believes in a dead broker"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 async fn many_at_once_come_in_order(rabbit: &Rabbit, publisher: &Publisher) {
