@@ -29,7 +29,7 @@ bench: ## measure with wrk and pgbench, write bench/results.md
 bol-sim: ## stand in for bol.com on http://127.0.0.1:8430 (ARGS="--channels 10 --scale 60")
 	cargo run --release --bin runout-sim -- bol $(ARGS)
 
-soak: ## ten minutes each of Redis in trouble, every answer checked; a million deliveries under faults
+soak: ## ten minutes each of Redis in trouble, every answer checked; a million deliveries; unseen seeds
 	@bash scripts/soak.sh
 
 fmt: ## format the code

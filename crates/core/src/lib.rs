@@ -4,6 +4,7 @@
 //! difference to store. The same inputs give the same outcome, on every engine, in every test.
 
 pub mod admission;
+pub mod channels;
 pub mod country;
 pub mod decimal;
 pub mod delivery;

@@ -13,6 +13,7 @@ use runout_core::money::Currency;
 
 use crate::accounts::{self, Accounts, TokenSecurity};
 use crate::baskets::BasketSecurity;
+use crate::channels::live::Channels;
 use crate::delivery::live::{Bell, Live};
 use crate::desk::Desk;
 use crate::events::tickets::TicketSecret;
@@ -23,11 +24,12 @@ use crate::platform::cache::AnswerCache;
 use crate::platform::clock::Clock;
 use crate::platform::config::{Config, Shop};
 use crate::platform::layers::{Layers, wrap};
+use crate::platform::seal::Sealer;
 use crate::platform::{docs, health, responses};
 use crate::stock::{self, Limits, StockWriter};
 use crate::{
-    addresses, admin, baskets, catalog, delivery, desk, discounts, journal, orders, pages,
-    payments, platform, predecessors, pricing, taxes, verify,
+    addresses, admin, baskets, catalog, channels, delivery, desk, discounts, journal, orders,
+    pages, payments, platform, predecessors, pricing, taxes, verify,
 };
 
 /// Ids of hot sequences taken from the database at a time.
@@ -41,6 +43,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     pub db: Db,
     pub clock: Clock,
+    /// Seals what must be read again, and opens it.
+    pub sealer: Sealer,
     /// What prices are in when nobody says.
     pub currency: Currency,
     /// Whose tax rates apply when nobody says where an order goes.
@@ -68,6 +72,8 @@ pub struct Parts {
     pub jobs: JobLog,
     /// What this process knows of its own deliveries.
     pub delivery: Live,
+    /// What is at hand for marketplace channels.
+    pub channels: Channels,
 }
 
 /// Ids of rows that are written in numbers.
@@ -90,13 +96,20 @@ impl Default for IdPools {
 }
 
 impl App {
-    /// Puts the application together on an open, migrated database.
-    pub fn new(db: Db, clock: Clock, config: &Config) -> Self {
-        Self::with_accounts(db, clock, config, Accounts::default())
+    /// Puts the application together on an open, migrated database whose secrets are sealed, see
+    /// [`sealed::begin`](crate::sealed::begin).
+    pub fn new(db: Db, clock: Clock, config: &Config, sealer: Sealer) -> Self {
+        Self::with_accounts(db, clock, config, sealer, Accounts::default())
     }
 
     /// As [`App::new`], with password hashes of another cost: for tests.
-    pub fn with_accounts(db: Db, clock: Clock, config: &Config, accounts: Accounts) -> Self {
+    pub fn with_accounts(
+        db: Db,
+        clock: Clock,
+        config: &Config,
+        sealer: Sealer,
+        accounts: Accounts,
+    ) -> Self {
         let bell = Bell::default();
         let limits = Limits::from(config);
         let stock = StockWriter::start(db.clone(), clock.clone(), limits, bell.clone());
@@ -104,10 +117,12 @@ impl App {
         let (currency, country) = (config.currency, config.country);
         let unpaid_seconds = config.stock.unpaid_seconds.get();
         let ids = IdPools::default();
-        let answers = AnswerCache::new(config);
+        let answers = AnswerCache::new(config, sealer.clone());
+        let channels = Channels::new(&config.channels, &clock);
         Self(Arc::new(Parts {
             db,
             clock,
+            sealer,
             currency,
             country,
             unpaid_seconds,
@@ -123,6 +138,7 @@ impl App {
             desk: Desk::new(&config.http),
             jobs: JobLog::default(),
             delivery: Live::new(bell),
+            channels,
         }))
     }
 
@@ -186,6 +202,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(events::router())
         .merge(journal::router())
         .merge(delivery::router())
+        .merge(channels::router())
         .merge(predecessors::router())
 }
 
@@ -234,6 +251,7 @@ pub fn statements() -> Vec<&'static Sql> {
         events::statements(),
         journal::statements(),
         delivery::statements(),
+        channels::statements(),
         admin::statements(),
         desk::statements(),
     ]

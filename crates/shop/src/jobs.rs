@@ -12,7 +12,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
-use crate::{baskets, desk, orders};
+use crate::platform::seal;
+use crate::{baskets, channels, desk, orders};
 
 /// How often holds and unpaid orders are looked at. Buyers do not wait for it: decisions know by
 /// themselves what has lapsed.
@@ -21,6 +22,10 @@ const SWEEP_EVERY: Duration = Duration::from_millis(500);
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// How often what was counted in process is kept, and runs that died are noticed.
 const DESK_EVERY: Duration = Duration::from_secs(5);
+/// How often people's data are looked for whose time is over.
+const ERASE_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked whether the key file has changed.
+const KEYS_EVERY: Duration = seal::LOOK_EVERY;
 
 /// What is known of the jobs of this process.
 #[derive(Debug, Default)]
@@ -79,6 +84,8 @@ pub async fn run(app: App, stop: CancellationToken) {
         every(SWEEP_EVERY, &stop, || lapse_unpaid(app.clone())),
         every(ASK_EVERY, &stop, || ask(app.clone())),
         every(DESK_EVERY, &stop, || desk_work(app.clone())),
+        every(ERASE_EVERY, &stop, || erase_shipments(app.clone())),
+        every(KEYS_EVERY, &stop, || look_at_keys(app.clone())),
     );
 }
 
@@ -121,6 +128,10 @@ async fn ask(app: App) {
     noted(&app, "send pending refunds", orders::jobs::resend_refunds(&app).await);
 }
 
+async fn look_at_keys(app: App) {
+    noted(&app, "look at the key file", app.sealer.look());
+}
+
 /// Keeps what was counted, and closes runs whose process has gone.
 pub async fn desk_once(app: &App) {
     desk_work(app.clone()).await;
@@ -129,4 +140,13 @@ pub async fn desk_once(app: &App) {
 async fn desk_work(app: App) {
     noted(&app, "keep counted refusals", desk::jobs::keep_refusals(&app).await);
     noted(&app, "notice interrupted runs", desk::jobs::close_dead_runs(&app).await);
+}
+
+/// Erases people's data of shipments whose time is over.
+pub async fn erase_once(app: &App) {
+    erase_shipments(app.clone()).await;
+}
+
+async fn erase_shipments(app: App) {
+    noted(&app, "erase people's data of shipments", channels::erase::erase_due(&app).await);
 }

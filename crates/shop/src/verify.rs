@@ -2,13 +2,17 @@
 //! does hold, and names every difference.
 //!
 //! Only reads. Each [`Check`] is one statement that finds the rows that break it; the database
-//! counts and compares, so five million orders take time but no memory here.
+//! counts and compares, so five million orders take time but no memory here. One does more: that
+//! the secrets open is seen by opening them, page by page, behind the snapshot.
 
 pub(crate) mod queries;
 
 use std::fmt;
 
 use runout_store::{Db, Result, Row, Rows, Sql, Statement};
+
+use crate::platform::seal::Sealer;
+use crate::sealed;
 
 /// Violations of one check that are named; the others are counted.
 pub const VIOLATIONS_SHOWN: i64 = 20;
@@ -73,6 +77,9 @@ static RULES: [Rule; 29] = [
     Rule("ids are below their sequences", Of::Sequences, &queries::SEQUENCES),
 ];
 
+/// The check that is no statement.
+const SECRETS: &str = "secrets are sealed, and open";
+
 /// What [`verify`] found.
 #[derive(Debug)]
 pub struct Report {
@@ -127,7 +134,7 @@ impl fmt::Display for Report {
 ///
 /// # Errors
 /// Those of the database. A broken invariant is no error but a finding.
-pub async fn verify(db: &Db) -> Result<Report> {
+pub async fn verify(db: &Db, sealer: &Sealer) -> Result<Report> {
     let find = |rule: &Rule| Statement::new(rule.2, vec![VIOLATIONS_SHOWN.into()]).heavy();
     let mut statements = vec![Statement::new(&queries::EXAMINED, Vec::new()).heavy()];
     statements.extend(RULES.iter().map(find));
@@ -135,12 +142,26 @@ pub async fn verify(db: &Db) -> Result<Report> {
     let (examined, found) = answers.split_first().expect("one answer per statement");
     let examined = examined.first().expect("counts without a table are one row");
     let checks = RULES.iter().zip(found).map(|(rule, rows)| check(rule, &examined, rows));
-    Ok(Report { checks: checks.collect::<Result<_>>()? })
+    let mut checks = checks.collect::<Result<Vec<_>>>()?;
+    checks.push(secrets(db, sealer).await?);
+    Ok(Report { checks })
 }
 
 /// How many checks there are.
 pub fn rules() -> usize {
-    RULES.len()
+    RULES.len() + 1
+}
+
+/// Every secret is sealed, and opens with a key that is had.
+async fn secrets(db: &Db, sealer: &Sealer) -> Result<Check> {
+    let named_max = usize::try_from(VIOLATIONS_SHOWN).expect("a small number");
+    let proof = sealed::prove(db, sealer, named_max).await?;
+    Ok(Check {
+        name: SECRETS,
+        examined: proof.examined,
+        violations: proof.faults.iter().map(ToString::to_string).collect(),
+        violation_count: proof.fault_count,
+    })
 }
 
 /// [`verify`], check by check, each on a snapshot of its own: every check is one statement, and
@@ -148,7 +169,11 @@ pub fn rules() -> usize {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn verify_each(db: &Db, mut found: impl FnMut(Check) + Send) -> Result<()> {
+pub async fn verify_each(
+    db: &Db,
+    sealer: &Sealer,
+    mut found: impl FnMut(Check) + Send,
+) -> Result<()> {
     let examined = vec![Statement::new(&queries::EXAMINED, Vec::new()).heavy()];
     let examined = db.snapshot(examined).await?;
     for rule in &RULES {
@@ -157,6 +182,7 @@ pub async fn verify_each(db: &Db, mut found: impl FnMut(Check) + Send) -> Result
         let counts = examined[0].first().expect("counts without a table are one row");
         found(check(rule, &counts, &rows[0])?);
     }
+    found(secrets(db, sealer).await?);
     Ok(())
 }
 

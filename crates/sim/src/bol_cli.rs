@@ -30,7 +30,7 @@ pub struct BolOptions {
     /// Shipments of each account.
     #[arg(long, default_value_t = 1_000)]
     shipments: u32,
-    /// Simulated seconds per real second.
+    /// Simulated seconds per real second; 0: time stands still until it is advanced.
     #[arg(long, default_value_t = 1)]
     scale: u32,
     #[arg(long, value_enum, default_value = "token-bucket")]

@@ -43,6 +43,8 @@ migrations! {
     10 "0010_event";
     11 "0011_delivery";
     12 "0012_journal";
+    13 "0013_seal";
+    14 "0014_channel";
 }
 
 const RECORD_TABLE: &str = "create table if not exists schema_migration (\

@@ -9,15 +9,18 @@ use std::net::IpAddr;
 use runout_store::{Error, Rows, Statement};
 use serde_json::json;
 
-use super::commands::{AccountRefused, By};
+use super::commands::{AccountRefused, Actor, By};
 use super::password::UNUSABLE;
 use super::sql::{
     DROP_FACTOR, DROP_PERMISSIONS, DROP_RECOVERY, ERASE_ACCOUNT, ERASE_ANSWERS, ERASE_AUDIT,
     ERASE_SESSIONS, ERASE_TOKENS, LOCK_ACCOUNT, LOCK_SUPERUSERS,
 };
 use super::update::{locked, run_and_forget};
-use super::{Account, PasswordRefused, Role, Session, check_own_password, rules};
+use super::{
+    Account, Identity, PasswordRefused, Role, Session, check_own_password, queries, rules,
+};
 use crate::App;
+use crate::channels::commands as channels;
 use crate::journal::erase as journal;
 use crate::orders::erase as orders;
 use crate::payments::methods::{self, MethodRefused};
@@ -66,18 +69,40 @@ pub async fn erase(
 ) -> Result<(), EraseRefused> {
     let account_id = session.identity.account_id;
     let checked_hash = check_own_password(app, &session.identity, password, client).await?;
+    let by = By::actor(session.actor());
+    erase_checked(app, &by, account_id, checked_hash).await
+}
+
+async fn erase_checked(
+    app: &App,
+    by: &By,
+    account_id: i64,
+    checked_hash: String,
+) -> Result<(), EraseRefused> {
     // Before anything is told to anybody.
     let open = orders::open_of(&app.db, account_id).await?;
     if !open.is_empty() {
         return Err(EraseRefused::OpenOrders(open));
     }
     forget_methods(app, account_id).await?;
-    let by = By::actor(session.actor());
-    match run_and_forget(app, &by, Erase { account_id, checked_hash }).await? {
+    match run_and_forget(app, by, Erase { account_id, checked_hash }).await? {
         Outcome::Accepted(()) => Ok(()),
         Outcome::Refused(refused) => Err(refused),
         Outcome::Replayed { .. } | Outcome::KeyReused => unreachable!("no key was given"),
     }
+}
+
+/// Erases the account of somebody who shows a token only, as Simba's clients do. Not for staff:
+/// who has their token would have their place.
+///
+/// # Errors
+/// As [`erase`].
+pub async fn erase_own(app: &App, identity: &Identity) -> Result<(), EraseRefused> {
+    let account_id = identity.account_id;
+    let stored = queries::password_hash(app, account_id).await?;
+    let checked_hash = stored.ok_or(EraseRefused::Changed)?;
+    let by = By::actor(Actor::from(identity));
+    erase_checked(app, &by, account_id, checked_hash).await
 }
 
 /// Has the provider forget the account's ways to pay.
@@ -109,6 +134,7 @@ impl Command for Erase {
         let superusers = Statement::new(&LOCK_SUPERUSERS, Vec::new());
         let mut load = vec![account, orders::load_open(self.account_id), superusers];
         load.extend(journal::load(self.account_id));
+        load.push(channels::load_of(self.account_id));
         load
     }
 
@@ -131,6 +157,8 @@ impl Command for Erase {
             return Ok(Decision::Refuse(EraseRefused::LastSuperuser));
         }
         store(changes, &account);
+        let own = loaded.last().expect("the channels were loaded last");
+        channels::erasure(changes, own)?;
         Ok(Decision::Accept(()))
     }
 }

@@ -37,6 +37,9 @@ mod tokens;
 mod update;
 pub mod verified;
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use runout_store::{Error, Row, Sql};
 use serde::{Deserialize, Serialize};
@@ -62,7 +65,7 @@ pub use tokens::{
 pub use update::{AccountPatch, NewPassword, deactivate, reactivate, update};
 
 use password::{PasswordCost, Passwords};
-use throttle::Throttle;
+use throttle::{Attempt, Throttle};
 use verified::Verified;
 
 /// What an account may do; each role may do what those before it may.
@@ -152,6 +155,20 @@ impl Accounts {
 }
 
 impl Accounts {
+    /// Admits an attempt with credentials of another system; it counts unless it is told to have
+    /// succeeded.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub(crate) fn attempt_verification(
+        &self,
+        account: Option<i64>,
+        client: IpAddr,
+        now: Timestamp,
+    ) -> Result<Attempt, Duration> {
+        self.throttle.attempt_verification(account, client.into(), now)
+    }
+
     /// Asks the database again about everybody: somebody's rights have ended.
     fn forget_all(&self) {
         self.tokens.forget_all();

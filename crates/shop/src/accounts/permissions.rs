@@ -32,10 +32,12 @@ pub enum Capability {
     Journal,
     /// Destinations, and what could not be delivered to them.
     Delivery,
+    /// Marketplace channels, and their shipments with whom they go to.
+    Channels,
 }
 
 impl Capability {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Catalog,
         Self::Stock,
         Self::Orders,
@@ -46,6 +48,7 @@ impl Capability {
         Self::Events,
         Self::Journal,
         Self::Delivery,
+        Self::Channels,
     ];
 
     /// As it is stored and sent.
@@ -61,6 +64,7 @@ impl Capability {
             Self::Events => "events",
             Self::Journal => "journal",
             Self::Delivery => "delivery",
+            Self::Channels => "channels",
         }
     }
 }
@@ -122,6 +126,7 @@ pub mod on {
         Events: Part::CAPABILITY = Capability;
         Journal: Part::CAPABILITY = Capability;
         Delivery: Part::CAPABILITY = Capability;
+        Channels: Part::CAPABILITY = Capability;
     }
 }
 
@@ -267,7 +272,7 @@ mod tests {
     fn every_permission_has_a_bit_and_a_name_of_its_own() {
         let all: Permissions = Permission::all().collect();
         assert_eq!(all, Permissions::ALL);
-        assert_eq!(Permission::all().count(), 40);
+        assert_eq!(Permission::all().count(), 44);
         for permission in Permission::all() {
             assert_eq!(permission.to_string().parse(), Ok(permission));
             let only: Permissions = [permission].into_iter().collect();

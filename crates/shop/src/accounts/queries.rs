@@ -10,11 +10,12 @@ use utoipa::ToSchema;
 use super::permissions::Permissions;
 use super::sessions::SessionState;
 use super::verified::{Proved, SecretHash};
-use super::{Account, Identity, Role, Session, rules, sessions};
+use super::{Account, Identity, Role, Session, rules, second_factor, sessions};
 use crate::App;
 use crate::platform::cursor::Key;
 use crate::platform::lookups::{Field, Kind};
 use crate::platform::page::{ListRequest, Page, Resource};
+use crate::platform::seal::Opened;
 
 statements! {
     ACCOUNT = "select id, username, email, name, phone, identity_document, birth_date, role,
@@ -245,12 +246,12 @@ pub async fn sessions(app: &App, current: &Session) -> Result<Vec<OpenSession>, 
 }
 
 /// How far an account's second factor is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum FactorState {
     Off,
     /// Its key is to be shown to the owner's device.
     Begun {
-        key: Vec<u8>,
+        key: Opened,
     },
     On {
         since: Timestamp,
@@ -266,7 +267,10 @@ pub enum FactorState {
 pub async fn factor(app: &App, account_id: i64) -> Result<FactorState, Error> {
     let read = |row: &Row<'_>| {
         Ok(match row.get(1)? {
-            None => FactorState::Begun { key: row.get(0)? },
+            None => {
+                let place = second_factor::place(account_id);
+                FactorState::Begun { key: app.sealer.open(&place, &row.get::<String>(0)?)? }
+            }
             Some(since) => FactorState::On { since, codes_left: row.get(2)? },
         })
     };

@@ -35,6 +35,9 @@ pub const PER_NETWORK: Budget = Budget { burst: 100, refill: Duration::from_secs
 /// in two hundred attackers who have the password gets in within a day.
 pub const PER_SECOND_FACTOR: Budget = Budget { burst: 10, refill: Duration::from_secs(60) };
 
+/// Credentials of another system that did not work there: nobody guesses through us.
+pub const PER_VERIFICATION: Budget = Budget { burst: 5, refill: Duration::from_secs(15) };
+
 /// Whose password was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
@@ -43,6 +46,8 @@ pub enum Subject {
     Unknown(u64),
     /// The second factor of an account.
     SecondFactor(i64),
+    /// Credentials of another system, tried by an account, or by somebody without one.
+    Verification(Option<i64>),
 }
 
 /// A client's network: the first 24 bits of IPv4, the first 64 of IPv6.
@@ -117,6 +122,22 @@ impl Throttle {
     ) -> Result<Attempt, Duration> {
         let own = (Some(Subject::SecondFactor(account)), Network::ANY);
         self.take_both((None, network), own, PER_SECOND_FACTOR, now)
+    }
+
+    /// As [`Throttle::attempt`], for credentials of another system. An account has one budget for
+    /// all networks; who has none shares that of the network.
+    ///
+    /// # Errors
+    /// As [`Throttle::attempt`].
+    pub fn attempt_verification(
+        &self,
+        account: Option<i64>,
+        network: Network,
+        now: Timestamp,
+    ) -> Result<Attempt, Duration> {
+        let from = if account.is_some() { Network::ANY } else { network };
+        let own = (Some(Subject::Verification(account)), from);
+        self.take_both((None, network), own, PER_VERIFICATION, now)
     }
 
     fn take_both(

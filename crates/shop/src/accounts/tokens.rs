@@ -19,6 +19,7 @@ use super::update::{locked, run_and_forget};
 use super::{AccountsError, Actor, By, Identity, queries, rules};
 use crate::App;
 use crate::platform::command::{Changes, Command, Decision, Outcome, next_ids};
+use crate::platform::seal::Sealer;
 
 /// How long a token works.
 pub(super) const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -131,7 +132,8 @@ async fn log_in(
     let checked = check_credentials(app, credentials, client).await?;
     let (account, now) = (checked.account_id, app.clock.now());
     let issue = Issue::new(account, credentials.label, now).map_err(AccountsError::from)?;
-    let asked = Asked { checked_hash: checked.hash, code: code.map(str::to_owned) };
+    let (sealer, code_text) = (app.sealer.clone(), code.map(str::to_owned));
+    let asked = Asked { checked_hash: checked.hash, code: code_text, sealer };
     let issue = Issue { asked: Some(asked), rehash: checked.rehash, ..issue };
     if code.is_none() {
         return run_issue(app, issue).await;
@@ -270,6 +272,7 @@ struct Asked {
     checked_hash: String,
     /// Of the second factor.
     code: Option<String>,
+    sealer: Sealer,
 }
 
 impl Issue {
@@ -327,7 +330,8 @@ impl Command for Issue {
         }
         if let Some(asked) = &self.asked {
             let code = asked.code.as_deref();
-            match second_factor::check(self.account_id, &loaded[2..], code, changes.now)? {
+            let (account, factor) = (self.account_id, &loaded[2..]);
+            match second_factor::check(&asked.sealer, account, factor, code, changes.now)? {
                 Shown::NotNeeded => {}
                 Shown::Right(used) => used.store(changes),
                 Shown::Missing => return Ok(Decision::Refuse(IssueRefused::NoCode)),

@@ -49,6 +49,7 @@ pub(super) fn capability_name(capability: Capability) -> &'static str {
         Capability::Events => "Events",
         Capability::Journal => "Journal",
         Capability::Delivery => "Delivery",
+        Capability::Channels => "Channels",
     }
 }
 

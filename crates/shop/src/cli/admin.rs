@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use runout_shop::accounts;
-use runout_shop::platform::config::Config;
+use runout_shop::platform::config::{Config, KeySource};
+use runout_shop::{accounts, sealed};
 use runout_store::{Db, Engine};
 
 use super::{open, open_db};
@@ -17,6 +17,7 @@ pub(super) async fn migrate(config: &Config) -> Result<()> {
     for name in &ran {
         println!("{name}");
     }
+    sealed::begin(&db, &config.seal, &config.database_url).await?;
     println!("{}", if ran.is_empty() { "nothing to do" } else { "up to date" });
     Ok(())
 }
@@ -64,7 +65,9 @@ fn first_line() -> Result<String> {
 }
 
 pub(super) async fn verify(config: &Config) -> Result<ExitCode> {
-    let report = runout_shop::verify::verify(&open_db(config).await?).await?;
+    let db = open_db(config).await?;
+    let sealer = sealed::keys_at_hand(&config.seal, &config.database_url)?;
+    let report = runout_shop::verify::verify(&db, &sealer).await?;
     print!("{report}");
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -79,5 +82,10 @@ pub(super) async fn backup(config: &Config, file: &Path) -> Result<()> {
     }
     db.backup(file).await.with_context(|| format!("cannot write {}", file.display()))?;
     println!("{}", file.display());
+    let keys = match config.seal.source(&config.database_url) {
+        KeySource::File(path) => format!("the key file {}", path.display()),
+        KeySource::Text(_) => "the keys of RUNOUT_SEAL_KEY".to_owned(),
+    };
+    eprintln!("not included: {keys}, without which the secrets in this copy cannot be read");
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The command line. Others build on it: names and flags stay.
 
 mod admin;
+mod channels;
 mod data;
 mod health;
 mod journal;
+mod keys;
 mod serve;
 mod sync;
 
@@ -16,7 +18,9 @@ use runout_shop::App;
 use runout_shop::catalog::import::Encoding;
 use runout_shop::platform::clock::Clock;
 use runout_shop::platform::config::{Config, ConfigArgs};
+use runout_shop::platform::seal::Sealer;
 use runout_shop::platform::telemetry;
+use runout_shop::sealed;
 use runout_store::Db;
 
 #[derive(Parser)]
@@ -56,12 +60,21 @@ enum Command {
     /// Compares with destinations that mirror the shop
     #[command(subcommand)]
     Sync(Sync),
+    /// Marketplace channels: lists them, or syncs one
+    #[command(subcommand)]
+    Channels(Channels),
     /// Proves every invariant on the live database; fails with the differences
     Verify,
     /// Writes a consistent copy of a SQLite database, while it is in use
     Backup {
         /// The new file
         file: PathBuf,
+    },
+    /// Seals the secrets in the database anew with the first key; can be stopped and run again
+    RotateKeys {
+        /// Put a new key in front of those in the key file first
+        #[arg(long)]
+        generate: bool,
     },
     /// Prints the API's description (OpenAPI 3.1)
     Openapi,
@@ -86,6 +99,20 @@ enum Import {
         /// Replace what differs, and what has the same numbers and did not come from there
         #[arg(long)]
         overwrite: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum Channels {
+    /// Prints every channel, how it is and when it is synced
+    List,
+    /// Syncs a channel now, and follows it to its end
+    Sync {
+        /// Its name
+        name: String,
+        /// Read everything once more, not only what is new
+        #[arg(long)]
+        full: bool,
     },
 }
 
@@ -156,8 +183,21 @@ async fn command(command: Command, config: Config) -> Result<ExitCode> {
             app.stop().await;
             return imported;
         }
+        Command::Channels(Channels::List) => {
+            let app = open(&config).await?;
+            let listed = channels::list(&app).await;
+            app.stop().await;
+            return listed;
+        }
+        Command::Channels(Channels::Sync { name, full }) => {
+            let app = open(&config).await?;
+            let synced = channels::sync(&app, &config, &name, full).await;
+            app.stop().await;
+            return synced;
+        }
         Command::Verify => return admin::verify(&config).await,
         Command::Backup { file } => admin::backup(&config, &file).await?,
+        Command::RotateKeys { generate } => return keys::rotate(&config, generate).await,
         Command::Healthcheck => health::check(config.listen)?,
         Command::Openapi => unreachable!("answered before the configuration was read"),
     }
@@ -173,6 +213,14 @@ async fn open_db(config: &Config) -> Result<Db> {
     Ok(db)
 }
 
+/// Opens the database, up to date, with the keys that its secrets are sealed with.
+async fn open_sealed(config: &Config) -> Result<(Db, Sealer)> {
+    let db = open_db(config).await?;
+    let sealer = sealed::begin(&db, &config.seal, &config.database_url).await?;
+    Ok((db, sealer))
+}
+
 async fn open(config: &Config) -> Result<App> {
-    Ok(App::new(open_db(config).await?, Clock::system(), config))
+    let (db, sealer) = open_sealed(config).await?;
+    Ok(App::new(db, Clock::system(), config, sealer))
 }

@@ -5,7 +5,7 @@ use runout_shop::platform::cache;
 use runout_shop::platform::config::Config;
 use runout_shop::platform::server::{self, Limits};
 use runout_shop::platform::telemetry;
-use runout_shop::{app, catalog, delivery, jobs};
+use runout_shop::{app, catalog, channels, delivery, jobs};
 
 use super::{data, open};
 
@@ -24,6 +24,8 @@ pub(super) async fn serve(config: &Config, demo: bool) -> Result<()> {
     let jobs = tokio::spawn(jobs::run(app.clone(), token.clone()));
     let deliveries = delivery::run(app.clone(), (&config.delivery).into(), token.clone());
     let deliveries = tokio::spawn(deliveries);
+    let settings = channels::Settings::new(&config.channels, &app.clock);
+    let crawler = tokio::spawn(channels::run(app.clone(), settings, token.clone()));
     let (desk, ending) = (app.clone(), token.clone());
     // Streams would go on for ever: they end when the drain begins.
     tokio::spawn(async move {
@@ -34,7 +36,7 @@ pub(super) async fn serve(config: &Config, demo: bool) -> Result<()> {
     tracing::info!(%address, "Runout is open: http://{address}/docs shows the API");
     let router = app::router(app.clone(), config);
     server::serve(listener, router, Limits::from(&config.http), token).await;
-    if jobs.await.is_err() || deliveries.await.is_err() {
+    if jobs.await.is_err() || deliveries.await.is_err() || crawler.await.is_err() {
         tracing::error!("the background jobs failed");
     }
     app.stop().await;

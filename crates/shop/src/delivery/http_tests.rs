@@ -10,8 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
-const PATIENT: Duration = Duration::from_secs(20);
-const IMPATIENT: Duration = Duration::from_millis(300);
+/// Longer than anything takes that happens at all.
+const PATIENT: Duration = Duration::from_secs(60);
+/// Longer than a head takes on a busy machine.
+const IMPATIENT: Duration = Duration::from_secs(2);
 
 /// A server that reads a head and does as it is told; it counts what it saw.
 struct Raw {

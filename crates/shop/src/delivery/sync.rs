@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use runout_store::{Result as StoreResult, Row, Rows, Statement, Step, Transaction};
 use serde_json::{Map, Value};
 
+use super::destinations::url_place;
 use super::engine::mirror::{self, ANSWER_BYTES_MAX, digest_of, in_remote_words, key_of, records};
 use super::engine::{Resource, Settings, Thing, refresh};
 use super::http::{Outbound, Outgoing};
@@ -119,7 +120,7 @@ pub struct Mirror {
 pub async fn find(app: &App, name: &str) -> Result<Mirror, CheckError> {
     let id = name.parse::<i64>().unwrap_or_default();
     let statement = Statement::new(&sql::MIRROR, vec![name.into(), id.into()]);
-    let found = app.db.read_one(statement, read_mirror).await?;
+    let found = app.db.read_one(statement, |row| read_mirror(app, row)).await?;
     let (kind, mirror) = found.ok_or_else(|| CheckError::NoDestination(name.to_owned()))?;
     match kind.as_str() {
         "rest" => Ok(mirror),
@@ -127,7 +128,7 @@ pub async fn find(app: &App, name: &str) -> Result<Mirror, CheckError> {
     }
 }
 
-fn read_mirror(row: &Row<'_>) -> StoreResult<(String, Mirror)> {
+fn read_mirror(app: &App, row: &Row<'_>) -> StoreResult<(String, Mirror)> {
     let broken =
         |e: serde_json::Error| runout_store::Error::Decode { column: 4, reason: e.to_string() };
     let resources: HashMap<String, Resource> = match row.get::<Option<String>>(4)? {
@@ -137,10 +138,12 @@ fn read_mirror(row: &Row<'_>) -> StoreResult<(String, Mirror)> {
     let mut resources: Vec<_> = resources.into_iter().collect();
     // What belongs to others comes after them, so that it can be created.
     resources.sort_by_key(|(entity, _)| mirror::ENTITIES.iter().position(|e| e == entity));
+    let id = row.get(0)?;
+    let url = app.sealer.open(&url_place(id), &row.get::<String>(3)?)?;
     let mirror = Mirror {
-        id: row.get(0)?,
+        id,
         name: row.get(1)?,
-        origin: row.get::<String>(3)?.trim_end_matches('/').to_owned(),
+        origin: url.text()?.trim_end_matches('/').to_owned(),
         resources,
         allow_private: row.get(5)?,
     };

@@ -133,10 +133,10 @@ async fn start(
 /// Checks rule after rule, and keeps what was found after each.
 async fn run(app: App, id: i64) {
     let (checked, mut done) = tokio::sync::mpsc::unbounded_channel::<Value>();
-    let db = app.db.clone();
+    let (db, sealer) = (app.db.clone(), app.sealer.clone());
     // A channel of as many places as there are rules: what is sent is bounded by them.
     let work = async move {
-        verify_each(&db, |check| {
+        verify_each(&db, &sealer, |check| {
             // Nobody listens any more when the server ends.
             let _ended = checked.send(json_of(&check));
         })

@@ -33,6 +33,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         ("admin.js", SCRIPT, include_bytes!("assets/admin.js").as_slice()),
         ("desk.css", CSS, include_bytes!("assets/desk.css").as_slice()),
         ("dashboard.js", SCRIPT, include_bytes!("assets/dashboard.js").as_slice()),
+        ("refresh.js", SCRIPT, include_bytes!("assets/refresh.js").as_slice()),
         ("tickets.css", CSS, include_bytes!("assets/tickets.css").as_slice()),
         ("door.js", SCRIPT, include_bytes!("assets/door.js").as_slice()),
     ]

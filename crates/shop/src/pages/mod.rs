@@ -22,7 +22,7 @@ use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 
 use crate::App;
-use crate::{accounts, admin, baskets, catalog, delivery, desk, events, journal, orders};
+use crate::{accounts, admin, baskets, catalog, channels, delivery, desk, events, journal, orders};
 
 pub use assets::asset;
 pub use frame::{About, Frame, here, local_path, see_other};
@@ -41,6 +41,7 @@ pub(crate) fn router(app: App) -> Router<App> {
         .merge(desk::pages())
         .merge(events::pages())
         .merge(delivery::pages())
+        .merge(channels::pages())
         .merge(journal::pages())
         .route_layer(guard.clone())
         .merge(assets::router())

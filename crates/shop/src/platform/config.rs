@@ -4,9 +4,11 @@
 //! Unknown keys are refused, so that a typing error cannot switch a limit off.
 
 mod cache;
+mod channels;
 mod delivery;
 mod network;
 mod payments;
+mod seal;
 mod shop;
 
 use std::fmt;
@@ -25,9 +27,11 @@ use super::lookups::nearest;
 use super::rate::RateQuota;
 
 pub use cache::{Cache, CacheArgs};
+pub use channels::{Channels, ChannelsArgs};
 pub use delivery::{Delivery, DeliveryArgs};
 pub use network::Network;
 pub use payments::{Capture, Payments, PaymentsArgs, STRIPE_API_URL};
+pub use seal::{KeySource, Seal, SealArgs, keys_of};
 pub use shop::Shop;
 
 /// Where the file is looked for when neither a flag nor RUNOUT_CONFIG names one.
@@ -56,7 +60,9 @@ pub struct Config {
     pub stock: Stock,
     pub cache: Cache,
     pub delivery: Delivery,
+    pub channels: Channels,
     pub payments: Payments,
+    pub seal: Seal,
     pub shop: Shop,
     pub log: Log,
 }
@@ -132,7 +138,9 @@ impl Default for Config {
             stock: Stock::default(),
             cache: Cache::default(),
             delivery: Delivery::default(),
+            channels: Channels::default(),
             payments: Payments::default(),
+            seal: Seal::default(),
             shop: Shop::default(),
             log: Log::default(),
         }
@@ -265,7 +273,11 @@ pub struct ConfigArgs {
     #[command(flatten)]
     pub delivery: DeliveryArgs,
     #[command(flatten)]
+    pub channels: ChannelsArgs,
+    #[command(flatten)]
     pub payments: PaymentsArgs,
+    #[command(flatten)]
+    pub seal: SealArgs,
     /// How the log is written [default: text]
     #[arg(long, global = true, env = "RUNOUT_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -328,7 +340,9 @@ impl Config {
         set(&mut self.stock.unpaid_seconds, &args.unpaid_seconds);
         self.cache.overlay(&args.cache);
         self.delivery.overlay(&args.delivery);
+        self.channels.overlay(&args.channels);
         self.payments.overlay(&args.payments);
+        self.seal.overlay(&args.seal);
         set(&mut self.log.format, &args.log_format);
         set(&mut self.log.level, &args.log_level);
     }
@@ -347,7 +361,9 @@ impl Config {
         }
         self.cache.check()?;
         self.delivery.check()?;
-        self.payments.check()
+        self.channels.check()?;
+        self.payments.check()?;
+        self.seal.check()
     }
 }
 
@@ -396,18 +412,17 @@ mod tests {
             ("stock", 6),
             ("cache", 3),
             ("delivery", 10),
+            ("channels", 10),
             ("payments", 2),
+            ("seal", 0),
             ("shop", 5),
             ("log", 2),
         ] {
             assert_eq!(shown[table].as_table().map(toml::Table::len), Some(keys), "{table}");
         }
-        assert_eq!(shown.len(), 13);
-        assert!(
-            ["# redis_url =", "# stripe_secret_key =", "# stripe_webhook_secret ="]
-                .iter()
-                .all(|key| EXAMPLE.contains(key))
-        );
+        assert_eq!(shown.len(), 15);
+        let unset = ["redis_url", "stripe_secret_key", "stripe_webhook_secret", "key", "key_file"];
+        assert!(unset.iter().all(|key| EXAMPLE.contains(&format!("\n# {key} ="))));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod rate;
 pub mod request;
 pub mod responses;
 mod route_metrics;
+pub mod seal;
 pub mod secret;
 pub mod server;
 pub(crate) mod sql;

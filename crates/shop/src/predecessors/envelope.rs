@@ -1,4 +1,5 @@
-//! MattShop's numbered pages: `?page=2`, and an envelope with the addresses of the pages beside it.
+//! MattShop's and Simba's numbered pages: `?page=2`, and an envelope with the addresses of the
+//! pages beside it.
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::header::HOST;
@@ -36,11 +37,19 @@ pub(super) struct Envelope<T> {
 pub(super) struct Numbered {
     /// From 1.
     page: i64,
+    /// Rows of a page.
+    size: i64,
     /// The list's own address, without a query.
     address: String,
 }
 
 impl Numbered {
+    /// The same page of a list with pages of another size.
+    pub(super) fn of_size(self, size: i64) -> Self {
+        assert!(size > 0, "pages have rows");
+        Self { size, ..self }
+    }
+
     /// How many rows come before the page, if the list of `count` rows has such a page. The first
     /// page is always there.
     ///
@@ -48,15 +57,15 @@ impl Numbered {
     /// 404 for a page beyond the last one.
     pub(super) fn offset(&self, count: i64) -> Result<i64, Problem> {
         // Compared without a product that could overflow.
-        if self.page > 1 && self.page - 1 > (count - 1).div_euclid(PAGE_SIZE) {
+        if self.page > 1 && self.page - 1 > (count - 1).div_euclid(self.size) {
             return Err(no_such_page());
         }
-        Ok((self.page - 1) * PAGE_SIZE)
+        Ok((self.page - 1) * self.size)
     }
 
     /// Puts the page's rows into the envelope.
     pub(super) fn envelope<T>(&self, count: i64, results: Vec<T>) -> Envelope<T> {
-        let more = self.page - 1 < (count - 1).div_euclid(PAGE_SIZE);
+        let more = self.page - 1 < (count - 1).div_euclid(self.size);
         let next = more.then(|| self.address_of(self.page + 1));
         let previous = (self.page > 1).then(|| self.address_of(self.page - 1));
         Envelope { count, next, previous, results }
@@ -81,7 +90,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Numbered {
             Some((_, text)) => parse_id(text).ok_or_else(no_such_page)?,
             None => 1,
         };
-        Ok(Self { page, address: address(&parts.uri, &parts.headers) })
+        Ok(Self { page, size: PAGE_SIZE, address: address(&parts.uri, &parts.headers) })
     }
 }
 
@@ -105,7 +114,7 @@ mod tests {
     use super::*;
 
     fn numbered(page: i64) -> Numbered {
-        Numbered { page, address: "http://shop/list/".to_owned() }
+        Numbered { page, size: PAGE_SIZE, address: "http://shop/list/".to_owned() }
     }
 
     #[test]

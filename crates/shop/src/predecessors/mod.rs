@@ -1,5 +1,5 @@
-//! The requests of three older systems, MattShop, the Lea Record Shop and the Rindus demo API,
-//! answered by this one.
+//! The requests of four older systems, MattShop, the Lea Record Shop, the Rindus demo API and
+//! Simba, answered by this one.
 //!
 //! Owns nothing. Each route reads a request in the predecessor's words, calls what the same request
 //! under `/api/v1` calls, and answers in the predecessor's shape. No statement and no rule of the
@@ -17,6 +17,9 @@ mod rindus;
 mod rindus_comments;
 mod rindus_posts;
 mod sent;
+mod simba;
+mod simba_shipments;
+mod simba_shop;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -24,5 +27,5 @@ use crate::App;
 
 /// The routes of the predecessors.
 pub fn router() -> OpenApiRouter<App> {
-    mattshop::router().merge(lea::router()).merge(rindus::router())
+    mattshop::router().merge(lea::router()).merge(rindus::router()).merge(simba::router())
 }

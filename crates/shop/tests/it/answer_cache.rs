@@ -17,6 +17,9 @@ use crate::on_both_engines;
 use crate::support::{Client, Engine, TestShop};
 
 const LIST: &str = "/api/v1/products?artist=Hohpe&limit=10";
+/// How many changes another node must show in time.
+const CHANGES_MIN: i64 = 20;
+const CHANGES_MAX: i64 = 1_000;
 
 /// Nothing is trusted: every node shows every change at once.
 fn exact() -> Config {
@@ -114,7 +117,13 @@ on_both_engines! {
         let there = Client::new(shop.router_of(shop.second_node().await), None);
         let bound = Cache::default().stale_max();
         let mut late = 0;
-        for n in 1..=20 {
+        // Until an answer was kept at all, else this would show nothing: a database that takes
+        // longer to commit than anything is trusted leaves no room for it.
+        for n in 1.. {
+            if n > CHANGES_MIN && late > 0 {
+                break;
+            }
+            assert!(n < CHANGES_MAX, "nothing was kept");
             listed(&there).await;
             let sql = format!("update product set release_year = {n} where id = {product}");
             shop.app.db.script(&sql).await.expect("the change commits");
@@ -130,8 +139,6 @@ on_both_engines! {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         }
-        // Else the versions were never trusted, and this test has shown nothing.
-        assert!(late > 0, "nothing was kept");
     }
 }
 

@@ -146,6 +146,22 @@ const ROWS: &[(&str, &str, Who)] = &[
     ("DELETE", "/api/v1/comments/{id}", Customer),
     ("GET", "/api/v1/journal/authors/{id}", Staff),
     ("PUT", "/api/v1/journal/authors/{id}", Staff),
+    ("GET", "/api/v1/channels", Customer),
+    ("POST", "/api/v1/channels", Customer),
+    ("GET", "/api/v1/channels/{id}", Customer),
+    ("PATCH", "/api/v1/channels/{id}", Customer),
+    ("DELETE", "/api/v1/channels/{id}", Customer),
+    ("POST", "/api/v1/channels/{id}/sync", Customer),
+    ("POST", "/api/v1/channels/{id}/pause", Customer),
+    ("POST", "/api/v1/channels/{id}/resume", Customer),
+    ("POST", "/api/v1/channels/{id}/cancel", Customer),
+    ("GET", "/api/v1/channels/{id}/progress", Customer),
+    ("GET", "/api/v1/channels/{id}/runs", Customer),
+    ("POST", "/api/v1/channels/{id}/shipments", Customer),
+    ("GET", "/api/v1/channels/{id}/processes", Customer),
+    ("GET", "/api/v1/channels/{id}/processes/{process_id}", Customer),
+    ("GET", "/api/v1/shipments", Customer),
+    ("GET", "/api/v1/shipments/{id}", Customer),
     // The predecessors' requests.
     ("POST", "/api/auth-token/", Public),
     ("GET", "/api/posts/", Customer),
@@ -181,6 +197,19 @@ const ROWS: &[(&str, &str, Who)] = &[
     ("GET", "/api/v1/payment_methods", Customer),
     ("POST", "/api/v1/payment_methods", Customer),
     ("DELETE", "/api/v1/payment_methods/{id}", Customer),
+    ("POST", "/api/v1/seller/register/", Public),
+    ("POST", "/api/v1/seller/account/login/", Public),
+    ("POST", "/api/v1/seller/account/logout/", Customer),
+    ("GET", "/api/v1/seller/account/user/", Customer),
+    ("POST", "/api/v1/seller/account/password/change/", Customer),
+    ("GET", "/api/v1/seller/", Customer),
+    ("PUT", "/api/v1/seller/", Customer),
+    ("PATCH", "/api/v1/seller/", Customer),
+    ("GET", "/api/v1/shipment/", Customer),
+    ("GET", "/api/v1/shipment/{id}/", Customer),
+    ("POST", "/api/v1/shipment/refresh/", Customer),
+    // The last one: the account is gone then.
+    ("DELETE", "/api/v1/seller/", Customer),
 ];
 
 /// An id that nothing has: what is allowed finds nothing, and nothing is broken.
@@ -191,6 +220,7 @@ fn concrete(path: &str) -> String {
     path.replace("{id}", NOBODY)
         .replace("{payment_id}", NOBODY)
         .replace("{letter_id}", NOBODY)
+        .replace("{process_id}", NOBODY)
         .replace("{number}", NOBODY)
         .replace("{class}", "nothing")
         .replace("{country}", "AQ")

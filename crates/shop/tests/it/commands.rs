@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -162,23 +164,29 @@ async fn a_busy_database_is_backed_up_whole() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let copy = folder.path().join("copy.db");
     let copy = copy.to_str().expect("text").to_owned();
-    let busy = std::sync::atomic::AtomicBool::new(true);
+    let (busy, sold) = (AtomicBool::new(true), AtomicUsize::new(0));
     let buyer = async |number: i64| {
         let (mut connection, mut orders) = (server.connect().await, 0_i64);
         let body = json!({"lines": [{"variant_id": 1, "quantity": 1}]});
-        while busy.load(std::sync::atomic::Ordering::Relaxed) {
+        while busy.load(Relaxed) {
             let reply = connection.send("POST", "/api/v1/orders", &token(number), "", &body).await;
             assert_eq!(reply.expect("answered").status, 201);
             orders += 1;
+            sold.fetch_add(1, Relaxed);
         }
         orders
     };
     let backup = async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        // Amid the crowd, each of which has bought some on the average.
+        let since = Instant::now();
+        while sold.load(Relaxed) < 100 {
+            assert!(since.elapsed() < Duration::from_secs(60), "nobody buys");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let (url, file) = (url.clone(), copy.clone());
         let output =
             tokio::task::spawn_blocking(move || runout(&url, &["backup", &file], "")).await;
-        busy.store(false, std::sync::atomic::Ordering::Relaxed);
+        busy.store(false, Relaxed);
         output.expect("no panic")
     };
     let buyers = futures::future::join_all((1..=20).map(buyer));

@@ -1,7 +1,7 @@
 //! Random histories of buyers, staff and time through the HTTP API, against a simple model of this
 //! test's own: after every step everybody sees what the model says.
 //!
-//! The seed is printed; `RUNOUT_TEST_SEED` repeats one.
+//! The seed is printed; `RUNOUT_TEST_SEED` sets another one, or `random`.
 
 mod model;
 
@@ -15,6 +15,7 @@ use crate::catalog::id;
 use crate::on_both_engines;
 use crate::order_life::{act, cancel};
 use crate::orders::{ORDERS, available, on_sale};
+use crate::support::seed::seed;
 use crate::support::{Answer, Basket, Client, TestShop};
 use model::{Expected, Model};
 
@@ -248,14 +249,7 @@ impl History {
     }
 }
 
-async fn live(shop: TestShop) {
-    let seed = std::env::var("RUNOUT_TEST_SEED").ok().map(|text| text.parse().expect("a number"));
-    let seed = seed.unwrap_or_else(|| {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).expect("entropy");
-        u64::from_le_bytes(bytes)
-    });
-    println!("RUNOUT_TEST_SEED={seed}");
+async fn live(shop: TestShop, seed: u64) {
     let mut history = History::begin(shop, seed).await;
     for step in 1..=STEPS {
         let told = history.step().await;
@@ -280,14 +274,14 @@ async fn live(shop: TestShop) {
 
 on_both_engines! {
     async fn a_random_history(shop: TestShop) {
-        live(shop).await;
+        live(shop, seed(1)).await;
     }
 
     async fn another_random_history(shop: TestShop) {
-        live(shop).await;
+        live(shop, seed(2)).await;
     }
 
     async fn a_third_random_history(shop: TestShop) {
-        live(shop).await;
+        live(shop, seed(3)).await;
     }
 }

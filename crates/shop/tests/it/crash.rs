@@ -4,7 +4,9 @@
 pub mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use runout_core::ids::OrderId;
@@ -20,13 +22,18 @@ use crate::support::database::postgres_is_left_out;
 use crate::support::stage::{ask, count, keyed, placed, receive, sell, stage};
 use crate::support::{Engine, TestShop};
 
-const ROUNDS: usize = 3;
+const ROUNDS_MIN: usize = 3;
+/// A kill that struck between two requests of every client is repeated.
+const ROUNDS_MAX: usize = 20;
 const CLIENTS: usize = 8;
-/// How long each server lives.
-const LIFE: Duration = Duration::from_millis(600);
+/// Each server is killed after so many answers.
+const ANSWERS: usize = 120;
+/// How long they may take, and an answer that asks for patience.
+const ANSWERS_MAX: Duration = Duration::from_secs(60);
 const VARIANTS: i64 = 3;
-/// Times that all connections to PostgreSQL are cut.
+/// Times that all connections to PostgreSQL are cut, and again as often until it was noticed.
 const CUTS: usize = 10;
+const CUTS_MAX: usize = 300;
 
 /// What the clients know when their server has died.
 #[derive(Debug, Default)]
@@ -49,8 +56,8 @@ impl Told {
     }
 }
 
-/// Buys, and cancels every fourth order, until there is no answer.
-async fn customer(server: &Server, token: &str, name: String) -> Told {
+/// Buys, and cancels every fourth order, until there is no answer; counts the answers.
+async fn customer(server: &Server, token: &str, name: String, answers: &AtomicUsize) -> Told {
     let mut told = Told::default();
     for turn in 0_i64.. {
         let key = format!("{name}-{turn}");
@@ -66,6 +73,7 @@ async fn customer(server: &Server, token: &str, name: String) -> Told {
         assert_eq!(answer.status, 201, "{}", answer.body);
         let order = answer.body["id"].as_i64().expect("an id");
         told.placed.insert(key, order);
+        answers.fetch_add(1, Ordering::Relaxed);
         if turn % 4 == 0 {
             let key = format!("{name}-{turn}-cancel");
             let path = format!("/api/v1/orders/{order}/cancel");
@@ -82,6 +90,16 @@ async fn customer(server: &Server, token: &str, name: String) -> Told {
         }
     }
     told
+}
+
+/// Kills the server as soon as it has given so many answers.
+async fn kill_after(server: &Server, answers: &AtomicUsize) {
+    let since = Instant::now();
+    while answers.load(Ordering::Relaxed) < ANSWERS {
+        assert!(since.elapsed() < ANSWERS_MAX, "only {answers:?} answers");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    server.kill();
 }
 
 /// Asks again what was not answered, under the same keys; checks that what was answered is kept.
@@ -113,23 +131,22 @@ on_both_engines! {
         let token = shop.customer("ana").await.token.expect("logged in");
         let url = shop.database_url();
         let mut told = Told::default();
-        for round in 0..ROUNDS {
+        for round in 0.. {
+            let struck = !told.unknown.is_empty() || !told.cancel_unknown.is_empty();
+            if round >= ROUNDS_MIN && struck {
+                break;
+            }
+            assert!(round < ROUNDS_MAX, "killed while idle");
             let mut server = Server::start(&url).await;
-            let customers = (0..CLIENTS).map(|n| customer(&server, &token, format!("{round}-{n}")));
-            let ((), all) = futures::future::join(
-                async {
-                    tokio::time::sleep(LIFE).await;
-                    server.kill();
-                },
-                join_all(customers),
-            )
-            .await;
+            let answers = AtomicUsize::new(0);
+            let customer = |n| customer(&server, &token, format!("{round}-{n}"), &answers);
+            let customers = join_all((0..CLIENTS).map(customer));
+            let ((), all) = futures::join!(kill_after(&server, &answers), customers);
             server.reap();
             all.into_iter().for_each(|one| told.add(one));
             verify_command(&url);
         }
         assert!(told.placed.len() > 100, "only {} orders", told.placed.len());
-        assert!(!told.unknown.is_empty() || !told.cancel_unknown.is_empty(), "killed while idle");
 
         let server = Server::start(&url).await;
         let before = told.placed.clone();
@@ -167,7 +184,9 @@ on_both_engines! {
 
 /// Asks until there is an answer; true if it came at once.
 async fn persist(app: &App, asked: Asked) -> (OrderId, bool) {
-    for attempt in 0..100 {
+    let since = Instant::now();
+    for attempt in 0.. {
+        assert!(since.elapsed() < ANSWERS_MAX, "no answer in {attempt} attempts");
         match app.stock.ask(asked.clone()).await {
             Ok(answer) => {
                 let order = placed(&answer.outcome).unwrap_or_else(|| match answer.outcome {
@@ -183,7 +202,7 @@ async fn persist(app: &App, asked: Asked) -> (OrderId, bool) {
             }
         }
     }
-    panic!("no answer in a hundred attempts");
+    unreachable!("attempts are made until there is an answer, or no time left")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -194,7 +213,12 @@ async fn cut_connections_to_postgres_lose_nothing_and_double_nothing() {
     let shop = TestShop::new(Engine::Postgres).await;
     stage(&shop.app.db, 1, 1).await;
     ask(&shop.app, receive(1, 1, 1_000_000)).await;
-    let cutter = tokio::spawn(remote::cut_connections(shop.database_url(), CUTS));
+    let noticed = Arc::new(AtomicBool::new(false));
+    let enough = {
+        let noticed = Arc::clone(&noticed);
+        move |cuts: usize| cuts >= CUTS_MAX || cuts >= CUTS && noticed.load(Ordering::Relaxed)
+    };
+    let cutter = tokio::spawn(remote::cut_connections(shop.database_url(), enough));
     let mut orders = BTreeSet::new();
     let mut troubled = 0;
     for wave in 0.. {
@@ -208,6 +232,7 @@ async fn cut_connections_to_postgres_lose_nothing_and_double_nothing() {
         for (order, at_once) in join_all(asks).await {
             assert!(orders.insert(order), "order {order} answers two keys");
             troubled += i32::from(!at_once);
+            noticed.fetch_or(!at_once, Ordering::Relaxed);
         }
     }
     let cuts = cutter.await.expect("no panic");

@@ -10,6 +10,7 @@ use crate::dead_letters::bury;
 use crate::desk_dashboard::row;
 use crate::destinations::{add, webhook};
 use crate::on_both_engines;
+use crate::support::opened;
 
 const OVERVIEW: &str = "/admin/delivery/";
 
@@ -182,7 +183,8 @@ on_both_engines! {
         let edit = [("version", "2"), ("url", "https://new.example/"),
             ("was-url", "https://hooks.example/in")];
         root.submit("/admin/destinations/1/", &edit).await.expect(200);
-        assert_eq!(shop.texts("select url from destination").await, ["https://new.example/"]);
+        let stored = shop.texts("select url from destination").await;
+        assert_eq!(opened("destination", "url", 1, &stored[0]), "https://new.example/");
         root.submit("/admin/destinations/1/delete", &[("version", "3")]).await.expect(200);
         assert_eq!(shop.number("select count(*) from dead_letter").await, 0);
         shop.verify().await;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::catalog::id;
 use crate::on_both_engines;
-use crate::support::{Answer, Client, TestShop};
+use crate::support::{Answer, Client, TestShop, opened};
 
 const PATH: &str = "/api/v1/destinations";
 
@@ -190,7 +190,8 @@ on_both_engines! {
         assert_eq!(answer.headers["etag"], "\"4\"");
         assert_eq!(answer.expect(200)["url"], "amqp://shop:***@mq.example/prod");
         let stored = shop.texts("select url from destination where kind = 'amqp'").await;
-        assert_eq!(stored, ["amqp://shop:hunter3@mq.example/prod"]);
+        let stored = opened("destination", "url", id(&made), &stored[0]);
+        assert_eq!(stored, "amqp://shop:hunter3@mq.example/prod");
         let seen = kept(&shop).await + &told(&staff, id(&made)).await;
         assert!(seen.contains("rabbit") && !seen.contains("hunter"), "{seen}");
 

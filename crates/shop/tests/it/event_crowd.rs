@@ -78,6 +78,8 @@ async fn decided(app: &App, event: i64, account: i64, wish: Wish) -> Outcome {
         match app.attendance.ask(command).await {
             Ok(outcome) => return outcome,
             Err(Undecided::Store(error)) if error.is_retryable() => {}
+            // The queue was longer than a busy machine can decide in time.
+            Err(Undecided::DeadlinePassed) => {}
             Err(error) => panic!("{error}"),
         }
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -77,8 +77,8 @@ impl Remote {
 
 async fn import(shop: &TestShop, url: &str, overwrite: bool) -> Result<Report, ImportError> {
     let limits = Limits {
-        connect: Duration::from_secs(2),
-        attempt: Duration::from_secs(5),
+        connect: Duration::from_secs(10),
+        attempt: Duration::from_secs(30),
         backoff_first: Duration::from_millis(1),
         ..Limits::default()
     };

@@ -167,6 +167,7 @@ on_both_engines! {
             shop.app.db.clone(),
             shop.clock.clone(),
             &runout_shop::platform::config::Config::default(),
+            shop.app.sealer.clone(),
             accounts,
         );
         let stored = "select password_hash from account";

@@ -90,7 +90,7 @@ on_both_engines! {
         let ana = shop.customer("ana").await;
         let rights = root.get(&path(&sam)).await.expect(200);
         assert_eq!(rights["restricted"], false);
-        assert_eq!(rights["permissions"].as_array().expect("a list").len(), 40);
+        assert_eq!(rights["permissions"].as_array().expect("a list").len(), 44);
         assert_eq!(root.get(&path(&ana)).await.expect(200)["permissions"], json!([]));
         let body = |names: &[&str]| json!({"restricted": true, "permissions": names});
         sam.put(&path(&sam), body(&["accounts.change"])).await.expect_problem(403, "forbidden");
@@ -114,7 +114,7 @@ on_both_engines! {
         assert_eq!(change["permissions"][1], json!(["catalog.view", "stock.view"]));
         let open = json!({"restricted": false, "permissions": []});
         let rights = root.put(&path(&sam), open).await.expect(200);
-        assert_eq!(rights["permissions"].as_array().expect("a list").len(), 40);
+        assert_eq!(rights["permissions"].as_array().expect("a list").len(), 44);
         assert_eq!(shop.number("select count(*) from staff_permission").await, 0);
     }
 

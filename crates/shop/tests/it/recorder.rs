@@ -8,6 +8,7 @@ mod chaos;
 mod history;
 mod plain;
 
+use std::mem::discriminant;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -38,8 +39,11 @@ const ACCOUNTS: i64 = 40;
 const READERS_PER_NODE: usize = 2;
 /// Enough for the chaos to be no surprise to anybody.
 const WRITE_PAUSE: Duration = Duration::from_millis(8);
-/// Wrong answers that are kept for the report.
+/// Wrong answers that are kept for the report, and the first one of each kind.
 const WRONG_MAX: usize = 20;
+/// Fewer prove little.
+const READS_MIN: u64 = 1_000;
+const WRITES_MIN: u64 = 200;
 /// How long a new node waits for its connection to Redis before it looks without.
 const CONNECT_MAX: Duration = Duration::from_millis(600);
 /// How long storing takes, mostly.
@@ -146,10 +150,42 @@ impl Stage {
         self.reads.fetch_add(1, Ordering::Relaxed);
         if let Err(wrong) = judged {
             let mut kept = self.wrong.lock().expect("no panic");
-            if kept.len() < WRONG_MAX {
+            let is_of_kind = |kept: &Wrong| discriminant(kept) == discriminant(&wrong);
+            if kept.len() < WRONG_MAX || !kept.iter().any(is_of_kind) {
                 kept.push(wrong);
             }
         }
+    }
+
+    /// How often each thing happened that a cache before Redis must live with.
+    fn came_to_pass(&self) -> [(&'static str, u64); 6] {
+        let mut figures: Vec<_> =
+            self.nodes.iter().map(|node| node.app.answers.figures()).collect();
+        figures.extend(self.gone.lock().expect("no panic").iter());
+        let sum = |of: &dyn Fn(&Figures) -> u64| figures.iter().map(of).sum::<u64>();
+        [
+            ("hits", sum(&|of| of.hits)),
+            ("found", sum(&|of| of.found)),
+            ("stored", sum(&|of| of.stored)),
+            ("failed", sum(&|of| of.failed)),
+            ("left out", sum(&|of| of.left_out)),
+            ("corrupt", sum(&|of| of.corrupt)),
+        ]
+    }
+
+    fn has_caught(&self) -> bool {
+        let wrong = self.wrong.lock().expect("no panic");
+        wrong.iter().any(|wrong| matches!(wrong, Wrong::Stale { .. }))
+    }
+
+    /// Enough has happened, or the control has been caught: a busy machine takes more rounds.
+    fn has_seen_enough(&self) -> bool {
+        if self.nodes[0].plain.is_some() {
+            return self.has_caught();
+        }
+        self.reads.load(Ordering::Relaxed) > READS_MIN
+            && self.writes.load(Ordering::Relaxed) > WRITES_MIN
+            && self.came_to_pass().iter().all(|(_, count)| *count > 0)
     }
 
     fn has_ended(&self) -> bool {
@@ -326,19 +362,10 @@ async fn nothing_wrong_with_ours(engine: Engine, nodes: usize) {
     let wrong = stage.wrong.lock().expect("no panic").clone();
     let (reads, writes) =
         (stage.reads.load(Ordering::Relaxed), stage.writes.load(Ordering::Relaxed));
-    let mut figures: Vec<_> = stage.nodes.iter().map(|node| node.app.answers.figures()).collect();
-    figures.extend(stage.gone.lock().expect("no panic").iter());
+    let of_all = stage.came_to_pass();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(reads > 1_000 && writes > 200, "{reads} reads and {writes} writes prove little");
-    let sum = |of: &dyn Fn(&Figures) -> u64| figures.iter().map(of).sum::<u64>();
-    let of_all = [
-        ("hits", sum(&|of| of.hits)),
-        ("found", sum(&|of| of.found)),
-        ("stored", sum(&|of| of.stored)),
-        ("failed", sum(&|of| of.failed)),
-        ("left out", sum(&|of| of.left_out)),
-        ("corrupt", sum(&|of| of.corrupt)),
-    ];
+    let enough = reads > READS_MIN && writes > WRITES_MIN;
+    assert!(enough, "{reads} reads and {writes} writes prove little");
     eprintln!("{engine:?}: {reads} reads, {writes} writes, {of_all:?}");
     assert!(of_all.iter().all(|(_, count)| *count > 0), "not everything came to pass");
     for node in &stage.nodes {
@@ -355,7 +382,7 @@ async fn comes_back(node: &Node) {
         if node.app.answers.figures().stored > before {
             return;
         }
-        assert!(since.elapsed() < Duration::from_secs(20), "Redis is never used again");
+        assert!(since.elapsed() < Duration::from_secs(60), "Redis is never used again");
         node.client.get(&path(&format!("limit={limit}"))).await.expect(200);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -386,5 +413,5 @@ async fn a_cache_that_deletes_on_write_is_caught() {
         "{} reads, {stale} of the first {WRONG_MAX} wrong ones are stale",
         stage.reads.load(Ordering::Relaxed)
     );
-    assert!(stale > 0, "nothing was caught: the harness has no teeth");
+    assert!(stage.has_caught(), "nothing was caught: the harness has no teeth");
 }

@@ -18,7 +18,7 @@ const TOKENS: &str = "/api/v1/tokens";
 const STEP: Duration = Duration::from_secs(30);
 
 /// A device that has read the picture's text.
-pub struct Device([u8; 20]);
+pub struct Device(pub [u8; 20]);
 
 impl Device {
     pub fn reads(page: &str) -> Self {
@@ -36,7 +36,7 @@ impl Device {
     }
 
     /// The code that it shows now, or so many steps later.
-    fn code(&self, shop: &TestShop, steps: i64) -> String {
+    pub fn code(&self, shop: &TestShop, steps: i64) -> String {
         self.code_at(shop.clock.now().as_second() + 30 * steps)
     }
 
@@ -48,7 +48,7 @@ impl Device {
 }
 
 /// Sets the second factor up; gives the device and the recovery codes.
-async fn enrol(shop: &TestShop, visitor: &mut Visitor) -> (Device, Vec<String>) {
+pub async fn enrol(shop: &TestShop, visitor: &mut Visitor) -> (Device, Vec<String>) {
     let begun = visitor.submit("/account/second_factor/begin", &[("current_password", PASSWORD)]);
     let page = begun.await.expect(200);
     assert!(page.contains("<svg width=\"224\"") && !page.contains("style="), "{page}");

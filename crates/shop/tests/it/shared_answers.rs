@@ -44,7 +44,7 @@ impl Node {
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let since = Instant::now();
     while !holds() {
-        assert!(since.elapsed() < Duration::from_secs(20), "never: {what}");
+        assert!(since.elapsed() < Duration::from_secs(60), "never: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -227,7 +227,7 @@ async fn a_shop_without_redis_serves_and_finds_it_when_it_comes() {
     let mut limit = 5;
     let since = Instant::now();
     while app.answers.figures().stored == 0 {
-        assert!(since.elapsed() < Duration::from_secs(20), "Redis is never used again");
+        assert!(since.elapsed() < Duration::from_secs(60), "Redis is never used again");
         limit = limit % 90 + 1;
         client.get(&format!("/api/v1/products?limit={limit}")).await.expect(200);
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -264,7 +264,7 @@ async fn replies_to_other_questions_are_refused() {
     let since = Instant::now();
     let mut n = 0;
     while node.figures().failed < 9 {
-        assert!(since.elapsed() < Duration::from_secs(20), "{:?}", node.figures());
+        assert!(since.elapsed() < Duration::from_secs(60), "{:?}", node.figures());
         proxy.set(if n % 7 == 6 { Network::Lossy } else { Network::Whole });
         n += 1;
         let list = node.list(&format!("/api/v1/products?limit={}", n % 100 + 1)).await;
@@ -275,7 +275,7 @@ async fn replies_to_other_questions_are_refused() {
     }
     proxy.set(Network::Whole);
     while node.figures().redis_is_up != Some(true) {
-        assert!(since.elapsed() < Duration::from_secs(40), "{:?}", node.figures());
+        assert!(since.elapsed() < Duration::from_secs(120), "{:?}", node.figures());
         n += 1;
         node.list(&format!("/api/v1/products?limit={}", n % 100 + 1)).await;
         tokio::time::sleep(Duration::from_millis(20)).await;

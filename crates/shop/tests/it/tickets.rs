@@ -292,7 +292,8 @@ on_both_engines! {
             (row(number, 2, gig.event, 999), "no account 999"),
         ] {
             shop.app.db.script(&sql).await.expect("damaged");
-            let report = runout_shop::verify::verify(&shop.app.db).await.expect("checks");
+            let report = runout_shop::verify::verify(&shop.app.db, &shop.app.sealer).await;
+            let report = report.expect("checks");
             let text = report.to_string();
             assert!(!report.is_clean() && text.contains(expected), "{expected}: {text}");
             let heal = format!("delete from admission

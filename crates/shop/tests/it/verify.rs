@@ -99,6 +99,7 @@ on_both_engines! {
         shop.app.db.script(DISCOUNT).await.expect("a discount");
         shop.app.db.script(events::EVENT).await.expect("an event");
         shop.app.db.script(delivery::DESTINATION).await.expect("a destination");
+        shop.seal().await;
         let other = shop.second_node().await;
         let mut dice = Dice(42);
         let mut orders: Vec<OrderId> = Vec::new();
@@ -108,7 +109,7 @@ on_both_engines! {
             let asks = wave.into_iter().enumerate().map(|(n, asked)| ask(nodes[n % 2], asked));
             orders.extend(join_all(asks).await.iter().filter_map(placed));
         }
-        let report = verify(&shop.app.db).await.expect("the checks run");
+        let report = verify(&shop.app.db, &shop.app.sealer).await.expect("the checks run");
         assert!(report.is_clean(), "{report}");
         // Nothing was proved about nothing.
         let other = report.checks.iter().filter(|check| check.name != ADMISSIONS);
@@ -122,7 +123,7 @@ on_both_engines! {
         let mut seen = vec![ADMISSIONS];
         for Damage { harm, mend, found } in damages(shop.app.db.engine()) {
             shop.app.db.script(&harm).await.unwrap_or_else(|error| panic!("{harm}: {error:?}"));
-            let report = verify(&shop.app.db).await.expect("the checks run");
+            let report = verify(&shop.app.db, &shop.app.sealer).await.expect("the checks run");
             assert!(!report.is_clean());
             let expected: Vec<String> =
                 found.iter().map(|(check, what)| format!("FAIL {check}: {what}")).collect();
@@ -131,7 +132,7 @@ on_both_engines! {
             shop.app.db.script(&mend).await.unwrap_or_else(|error| panic!("{mend}: {error:?}"));
             shop.verify().await;
         }
-        let report = verify(&shop.app.db).await.expect("the checks run");
+        let report = verify(&shop.app.db, &shop.app.sealer).await.expect("the checks run");
         let unseen: Vec<&str> =
             report.checks.iter().map(|check| check.name).filter(|c| !seen.contains(c)).collect();
         assert!(unseen.is_empty(), "no damage shows that these find anything: {unseen:?}");
@@ -141,7 +142,7 @@ on_both_engines! {
         stage(&shop.app.db, 1, 50).await;
         let blank = "update product set search_text = '' where id <= 45";
         shop.app.db.script(blank).await.expect("blanked");
-        let report = verify(&shop.app.db).await.expect("the checks run");
+        let report = verify(&shop.app.db, &shop.app.sealer).await.expect("the checks run");
         let check = report.checks.iter().find(|check| !check.holds()).expect("one is broken");
         assert_eq!((check.violation_count, check.violations.len()), (45, 20));
         assert_eq!(check.examined, 50);
@@ -194,6 +195,7 @@ async fn small_history(shop: &TestShop) {
     shop.app.db.script(DISCOUNT).await.expect("a discount");
     shop.app.db.script(events::EVENT).await.expect("an event");
     shop.app.db.script(delivery::DESTINATION).await.expect("a destination");
+    shop.seal().await;
     ask(&shop.app, receive(3, MAIN.0, 10)).await;
     let (by, variant) = (Holder::Account(AccountId(1)), VariantId(3));
     let line = SetLine { basket: BasketId(1), by, variant, quantity: 4 };

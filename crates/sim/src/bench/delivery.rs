@@ -15,7 +15,10 @@ use bytes::Bytes;
 use runout_shop::App;
 use runout_shop::delivery;
 use runout_shop::platform::clock::Clock;
-use runout_shop::platform::config::Config;
+use runout_shop::platform::config::{Config, keys_of};
+use runout_shop::platform::seal::Sealer;
+use runout_shop::platform::tls;
+use runout_shop::sealed;
 use runout_sim::receiver::{Options as Receiving, Receiver};
 use runout_store::{Db, Engine, Rows, Statement, Step, Transaction, statements};
 use tokio::task::JoinSet;
@@ -23,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::report::{Asked, Line};
 use super::scenarios::{Bench, open};
+use super::server;
 
 statements! {
     ADD_EVENT = {
@@ -116,7 +120,13 @@ async fn listen(db: &Db, url: &str) -> Result<()> {
              values (1, 1, 'hmac', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', {time})"
     ))
     .await?;
+    sealed::seal_open_rows(db, &sealer()?).await?;
     Ok(())
+}
+
+pub(super) fn sealer() -> Result<Sealer> {
+    let key = server::keys().key.context("benchmarks have a key")?;
+    Ok(Sealer::new(keys_of(&key)?))
 }
 
 fn payload(id: i64) -> String {
@@ -140,7 +150,7 @@ async fn drain(db: &Db, backlog: i64) -> Result<f64> {
     );
     db.script(&add).await?;
     let before = delivered(db).await?;
-    let app = App::new(db.clone(), Clock::system(), &Config::default());
+    let app = App::new(db.clone(), Clock::system(), &Config::default(), sealer()?);
     let stop = CancellationToken::new();
     let started = Instant::now();
     let engine = tokio::spawn(delivery::run(app, settings(), stop.clone()));
@@ -166,6 +176,7 @@ async fn delivered(db: &Db) -> Result<i64> {
 
 /// Requests per second of a loop that does nothing else.
 async fn bare_loop(url: &str, count: i64) -> Result<f64> {
+    tls::install_provider();
     let client = reqwest::Client::builder().tls_certs_only([]).build()?;
     let body = Bytes::from(payload(7));
     let left = Arc::new(AtomicI64::new(count));
@@ -234,7 +245,7 @@ async fn soon(bench: &Bench<'_>, db: &Db) -> Result<Line> {
     let receiving = Receiving { on_arrival: Some(on_arrival), ..Receiving::default() };
     let receiver = Receiver::start(receiving).await?;
     listen(db, &receiver.url()).await?;
-    let app = App::new(db.clone(), Clock::system(), &Config::default());
+    let app = App::new(db.clone(), Clock::system(), &Config::default(), sealer()?);
     let stop = CancellationToken::new();
     let engine = tokio::spawn(delivery::run(app.clone(), settings(), stop.clone()));
     tokio::time::sleep(Duration::from_secs(1)).await;

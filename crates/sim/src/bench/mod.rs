@@ -1,5 +1,6 @@
 //! `make bench`: the shop under wrk, in figures that are ratios within one run.
 
+pub mod channels;
 pub mod delivery;
 pub mod events;
 pub mod pages;

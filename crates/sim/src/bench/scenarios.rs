@@ -11,7 +11,7 @@ use runout_store::{DatabaseUrl, Db, Engine};
 use super::pages::{self, Size};
 use super::report::{self, Asked, Line};
 use super::wrk::{self, Load, Run};
-use super::{delivery, events, seed};
+use super::{channels, delivery, events, seed};
 
 /// How long a server may take to listen.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -47,7 +47,14 @@ pub struct Options {
     /// Events of a backlog that is delivered.
     #[arg(long, default_value_t = 60_000)]
     pub(super) backlog: i64,
-    /// Only the engine whose name contains this; or `events`: only the cached list; or `delivery`.
+    /// Channels of the crowd.
+    #[arg(long, default_value_t = 1_000)]
+    pub(super) channels: u32,
+    /// Shipments that each of them has.
+    #[arg(long, default_value_t = 200)]
+    pub(super) shipments: u32,
+    /// Only the engine whose name contains this; or `events`: only the cached list; or `delivery`;
+    /// or `channels`.
     #[arg(long, default_value = "")]
     only: String,
     /// Only what pages cost; the results are printed, not written.
@@ -91,9 +98,11 @@ pub async fn run(options: Options) -> Result<()> {
 const EVENTS_ONLY: &str = "events";
 /// Runs deliveries alone.
 const DELIVERY_ONLY: &str = "delivery";
+/// Runs channels alone.
+const CHANNELS_ONLY: &str = "channels";
 
 fn wanted(options: &Options, name: &str) -> bool {
-    let alone = [EVENTS_ONLY, DELIVERY_ONLY].contains(&options.only.as_str());
+    let alone = [EVENTS_ONLY, DELIVERY_ONLY, CHANNELS_ONLY].contains(&options.only.as_str());
     options.only.is_empty() || options.only.contains(name) || alone
 }
 
@@ -107,17 +116,24 @@ async fn engine(
 ) -> Result<()> {
     let bench = Bench { options, folder, name };
     let only = options.only.as_str();
-    if ![EVENTS_ONLY, DELIVERY_ONLY].contains(&only) {
+    let wants = |part: &str| match only {
+        EVENTS_ONLY | DELIVERY_ONLY | CHANNELS_ONLY => part == only,
+        _ => true,
+    };
+    if wants("orders") {
         orders_and_products(&bench, url, asked, lines).await?;
     }
     if options.pages {
         return Ok(());
     }
-    if only != DELIVERY_ONLY {
+    if wants(EVENTS_ONLY) {
         events::run(&bench, &url("bench_events"), lines).await?;
     }
-    if only != EVENTS_ONLY {
+    if wants(DELIVERY_ONLY) {
         delivery::run(&bench, &url("bench_delivery"), lines).await?;
+    }
+    if wants(CHANNELS_ONLY) {
+        channels::run(&bench, url, lines).await?;
     }
     Ok(())
 }

@@ -12,10 +12,12 @@ use runout_shop::accounts::Identity;
 use runout_shop::app::bare_router;
 use runout_shop::orders::NewOrder;
 use runout_shop::platform::clock::Clock;
-use runout_shop::platform::config::{CacheArgs, Config};
+use runout_shop::platform::config::{CacheArgs, Config, Seal};
 use runout_shop::platform::extract::Valid;
 use runout_shop::platform::layers::{Layers, wrap};
+use runout_shop::platform::secret::Secret;
 use runout_shop::platform::server::{self, Limits};
+use runout_shop::sealed;
 use runout_store::{DatabaseUrl, Db};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +26,13 @@ use tokio_util::sync::CancellationToken;
 const HOLD_SECONDS: NonZeroU32 = NonZeroU32::new(7_200).expect("not 0");
 /// Beyond it, so that each activity extends, as it does in a shop.
 const HOLD_LIFE_SECONDS: NonZeroU32 = NonZeroU32::new(43_200).expect("not 0");
+
+/// What every benchmark's database is sealed with.
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+pub fn keys() -> Seal {
+    Seal { key: Some(Secret::new(KEY)), key_file: None }
+}
 
 /// Routes that parse, authenticate and answer like an order or a list, and do nothing else.
 pub fn noop_routes() -> axum::Router<App> {
@@ -55,7 +64,10 @@ pub async fn serve(database_url: &str, port_file: &Path, cache: &CacheArgs) -> R
     config.stock.hold_seconds = HOLD_SECONDS;
     config.stock.hold_life_seconds = HOLD_LIFE_SECONDS;
     config.cache.overlay(cache);
-    let app = App::new(Db::open(&url)?, Clock::system(), &config);
+    config.seal = keys();
+    let db = Db::open(&url)?;
+    let sealer = sealed::begin(&db, &config.seal, &url).await?;
+    let app = App::new(db, Clock::system(), &config, sealer);
     let routes = noop_routes().with_state(app.clone()).merge(bare_router(app));
     let router = wrap(routes, &Layers::new(&config));
     let listener = server::listen(([127, 0, 0, 1], 0).into())?;

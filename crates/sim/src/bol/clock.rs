@@ -1,4 +1,4 @@
-//! The provider's clock: it goes faster than the real one, and can leap ahead.
+//! The provider's clock: it goes faster than the real one, or stands still, and can leap ahead.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub(super) struct SimClock {
     began: Instant,
     origin_us: u64,
-    /// Simulated seconds per real second.
+    /// Simulated seconds per real second; 0: it stands still between two leaps.
     scale: u32,
     leapt_us: AtomicU64,
 }
@@ -24,7 +24,7 @@ impl SimClock {
         Self {
             began: Instant::now(),
             origin_us: micros(origin),
-            scale: scale.max(1),
+            scale,
             leapt_us: AtomicU64::new(0),
         }
     }
@@ -50,9 +50,9 @@ impl SimClock {
         self.leapt_us.fetch_add(by_us, Relaxed);
     }
 
-    /// Waits so much simulated time.
+    /// Waits so much simulated time; not at all on a clock that stands still.
     pub(super) async fn sleep(&self, simulated_us: u64) {
-        if simulated_us > 0 {
+        if simulated_us > 0 && self.scale > 0 {
             let real = Duration::from_nanos(simulated_us * 1_000 / u64::from(self.scale));
             tokio::time::sleep(real).await;
         }

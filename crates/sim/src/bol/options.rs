@@ -16,7 +16,8 @@ pub struct Options {
     pub channels: u32,
     /// Shipments that each account has at first.
     pub shipments: u32,
-    /// Simulated seconds per real second.
+    /// Simulated seconds per real second; 0: time stands still until somebody advances it, and
+    /// delays take none.
     pub scale: u32,
     /// When it is at the start; the real time if absent.
     pub now: Option<Timestamp>,

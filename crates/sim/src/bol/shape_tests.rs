@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use runout_shop::channels::bol::shapes;
 use serde_json::{Value, json};
 
 use super::market::{Goods, Method, Name, Place, Posted, SECOND_US, Stock};
@@ -135,6 +136,33 @@ fn shipments_have_the_documented_shapes() {
         assert_eq!(row["order"], shown["order"]);
     }
     assert!(whole_rows > 50 && whole_details > 5, "{whole_rows}, {whole_details}");
+}
+
+#[test]
+fn the_client_knows_every_field() {
+    for goods in [
+        Goods::default(),
+        Goods { event_seconds: 0, ..Goods::default() },
+        Goods { sparse_permille: 500, number_ids_permille: 500, ..Goods::default() },
+    ] {
+        let all = all(&goods);
+        let rows: Value = all.iter().map(|(row, _)| row.clone()).collect();
+        let page = shapes::page(&json!({"shipments": rows})).expect("a page");
+        assert_eq!((page.value.shipments.len(), page.unknown.len()), (300, 0));
+        for (listed, (_, shown)) in page.value.shipments.iter().zip(&all) {
+            let read = shapes::shipment(shown).expect("it can be read");
+            assert_eq!((&read.value.id, read.unknown.len()), (&listed.id, 0), "{shown}");
+            assert_eq!(read.value.items.len(), listed.items.len());
+        }
+    }
+    let extra = Goods { extra_fields_permille: 1_000, ..Goods::default() };
+    for (_, shown) in all(&extra) {
+        let read = shapes::shipment(&shown).expect("it can be read");
+        assert_eq!(read.unknown, ["carbonFootprint", "shipmentItems[].giftWrap"], "{shown}");
+    }
+    for (_, shown) in all(&Goods { wrong_types_permille: 1_000, ..Goods::default() }) {
+        shapes::shipment(&shown).expect_err("one field is of another type");
+    }
 }
 
 #[test]

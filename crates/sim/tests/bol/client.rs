@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const V10: &str = "application/vnd.retailer.v10+json";
 /// Longer than any answer takes that is meant to come.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// See the module.
 #[derive(Clone)]
@@ -44,10 +44,12 @@ impl Answer {
 impl Client {
     /// Somebody without a token.
     pub fn new(sim: &BolSim) -> Self {
-        runout_shop::platform::tls::install_provider();
-        let http = reqwest::Client::builder().tls_certs_only([]).timeout(PATIENCE).build();
-        let http = http.expect("a client without TLS can always be made");
-        Self { http, base: sim.url(), token: String::new(), accept: V10.to_owned() }
+        Self { http: http(PATIENCE), base: sim.url(), token: String::new(), accept: V10.to_owned() }
+    }
+
+    /// The same, who waits no longer than this.
+    pub fn impatient(&self, timeout: Duration) -> Self {
+        Self { http: http(timeout), ..self.clone() }
     }
 
     /// An account's client, with a new token.
@@ -110,6 +112,12 @@ impl Client {
     pub async fn rows(&self, method: &str, page: usize) -> usize {
         self.ids(method, page).await.len()
     }
+}
+
+fn http(timeout: Duration) -> reqwest::Client {
+    runout_shop::platform::tls::install_provider();
+    let http = reqwest::Client::builder().tls_certs_only([]).timeout(timeout).build();
+    http.expect("a client without TLS can always be made")
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Option<Answer> {

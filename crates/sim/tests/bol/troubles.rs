@@ -11,8 +11,8 @@ const LIST: &str = "/retailer/shipments";
 
 #[tokio::test]
 async fn every_misfortune_is_met() {
-    // At the pace of the real clock: the token shall outlive the silence.
-    let sim = stand_in(Options { scale: 1, ..options() }).await;
+    let give_up = Duration::from_secs(3);
+    let sim = stand_in(options()).await;
     let client = Client::with_token(&sim, 0).await;
     let id = sim.shipment_ids(0).swap_remove(0);
     let path = format!("{LIST}/{id}");
@@ -24,19 +24,24 @@ async fn every_misfortune_is_met() {
         (Fault::Silence, None),
     ] {
         sim.inject(fault);
+        let client =
+            if fault == Fault::Silence { client.impatient(give_up) } else { client.clone() };
         let answer = client.tries("GET", &path, None).await;
         assert_eq!(answer.as_ref().map(|answer| answer.status), status, "{fault:?}");
+        drop(client);
         if let Some(answer) = answer {
             assert_eq!(answer.text.starts_with("<html>"), fault == Fault::Html);
             assert_eq!(answer.header("x-ratelimit-limit"), "50");
         }
     }
+    // The simulator notices that the silent one's client has gone.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     // Whoever got no answer asks again: that is no duplicate.
     assert_eq!(client.get(&path).await.status, 200);
     let report = sim.client(0);
     assert_eq!((report.detail.accepted, report.detail.failed), (6, 5));
     assert_eq!((report.counts.details, report.counts.duplicates), (1, 0));
-    // The silent one's client has gone: nothing is under way any more.
+    // Nothing is under way any more.
     client.get(&path).await;
     assert_eq!(sim.client(0).detail.in_flight_max, 1);
 }
@@ -77,7 +82,7 @@ async fn the_provider_is_down_for_a_while() {
 
 #[tokio::test]
 async fn the_network_takes_its_time() {
-    let sim = stand_in(options()).await;
+    let sim = stand_in(Options { scale: 60, ..options() }).await;
     let client = Client::with_token(&sim, 0).await;
     // Sixty times as fast: 50 ms each way.
     sim.change(|settings| {

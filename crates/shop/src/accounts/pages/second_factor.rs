@@ -147,7 +147,7 @@ async fn show(
             FormView::new("/account/second_factor/begin", vec![password()], &wrongs.first, "Set up")
         }
         FactorState::Begun { key: secret } => {
-            let name = &session.identity.username;
+            let (name, secret) = (&session.identity.username, secret.expose());
             let address = second_factor::address(&app.shop.name, name, secret);
             key = Some((picture(&address)?, second_factor::secret_text(secret)));
             let code = Input::code("Code that the device shows");

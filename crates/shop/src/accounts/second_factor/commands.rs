@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::FactorRefused;
 use super::codes::{KEY_BYTES, recovery_hash, step_of};
+use super::place;
 use crate::accounts::sql::{
     CONFIRM_FACTOR, DROP_FACTOR, DROP_RECOVERY, INSERT_FACTOR, INSERT_RECOVERY, LIVE_SESSION,
     LOCK_ACCOUNT, LOCK_FACTOR, LOCK_RECOVERY, NOTE_STEP, USE_RECOVERY, VERIFY_SESSION,
@@ -13,6 +14,7 @@ use crate::accounts::sql::{
 use crate::accounts::update::locked;
 use crate::accounts::verified::SecretHash;
 use crate::platform::command::{Changes, Command, Decision};
+use crate::platform::seal::Sealer;
 
 type Decided<A = ()> = Result<Decision<A, FactorRefused>>;
 
@@ -50,36 +52,43 @@ pub(crate) fn load(account_id: i64, code: Option<&str>) -> [Statement; 2] {
 
 /// A key with what is known about its use.
 struct Factor {
-    key: [u8; KEY_BYTES],
+    account_id: i64,
+    sealed_key: String,
     confirmed: bool,
     last_step: i64,
 }
 
-fn factor(rows: &Rows) -> Result<Option<Factor>> {
+fn factor(account_id: i64, rows: &Rows) -> Result<Option<Factor>> {
     let Some(row) = rows.first() else { return Ok(None) };
-    let broken = |_| Error::Decode { column: 0, reason: "a key of another length".to_owned() };
-    let key = row.get::<Vec<u8>>(0)?.try_into().map_err(broken)?;
     let confirmed = row.get::<Option<Timestamp>>(1)?.is_some();
-    Ok(Some(Factor { key, confirmed, last_step: row.get(2)? }))
+    let (sealed_key, last_step) = (row.get(0)?, row.get(2)?);
+    Ok(Some(Factor { account_id, sealed_key, confirmed, last_step }))
 }
 
-/// The step of a code of the device that was not used yet.
-fn fresh_step(factor: &Factor, code: &str, now: Timestamp) -> Option<i64> {
-    step_of(factor.key, code, now).filter(|step| *step > factor.last_step)
+impl Factor {
+    /// The step of a code of the device that was not used yet.
+    fn fresh_step(&self, sealer: &Sealer, code: &str, now: Timestamp) -> Result<Option<i64>> {
+        let key = sealer.open(&place(self.account_id), &self.sealed_key)?;
+        let broken = |_| Error::Decode { column: 0, reason: "a key of another length".to_owned() };
+        let key: [u8; KEY_BYTES] = key.expose().try_into().map_err(broken)?;
+        Ok(step_of(key, code, now).filter(|step| *step > self.last_step))
+    }
 }
 
 /// Checks a code against what [`load`] brought.
 pub(crate) fn check(
+    sealer: &Sealer,
     account_id: i64,
     loaded: &[Rows],
     code: Option<&str>,
     now: Timestamp,
 ) -> Result<Shown> {
-    let Some(factor) = factor(&loaded[0])?.filter(|factor| factor.confirmed) else {
+    let factor = factor(account_id, &loaded[0])?;
+    let Some(factor) = factor.filter(|factor| factor.confirmed) else {
         return Ok(Shown::NotNeeded);
     };
     let Some(code) = code else { return Ok(Shown::Missing) };
-    if let Some(step) = fresh_step(&factor, code, now) {
+    if let Some(step) = factor.fresh_step(sealer, code, now)? {
         let statement = Statement::new(&NOTE_STEP, vec![account_id.into(), step.into()]);
         return Ok(Shown::Right(Use { statement, what: "device" }));
     }
@@ -94,12 +103,13 @@ pub(crate) fn check(
 
 /// [`check`] for what cannot be done without a second factor.
 fn demand(
+    sealer: &Sealer,
     account_id: i64,
     loaded: &[Rows],
     code: &str,
     now: Timestamp,
 ) -> Result<std::result::Result<Use, FactorRefused>> {
-    Ok(match check(account_id, loaded, Some(code), now)? {
+    Ok(match check(sealer, account_id, loaded, Some(code), now)? {
         Shown::Right(used) => Ok(used),
         Shown::NotNeeded => Err(FactorRefused::NotOn),
         Shown::Missing | Shown::Wrong => Err(FactorRefused::WrongCode),
@@ -120,7 +130,7 @@ pub(super) struct Begin {
     pub(super) account_id: i64,
     /// The stored hash that the password was checked against.
     pub(super) checked_hash: String,
-    pub(super) secret: [u8; KEY_BYTES],
+    pub(super) sealed_key: String,
 }
 
 impl Command for Begin {
@@ -140,12 +150,12 @@ impl Command for Begin {
         if !usable {
             return Ok(Decision::Refuse(FactorRefused::Forbidden));
         }
-        if factor(&loaded[1])?.is_some_and(|factor| factor.confirmed) {
+        if factor(self.account_id, &loaded[1])?.is_some_and(|factor| factor.confirmed) {
             return Ok(Decision::Refuse(FactorRefused::AlreadyOn));
         }
         let id = self.account_id;
         changes.store(Statement::new(&DROP_FACTOR, vec![id.into()]));
-        let params = vec![id.into(), self.secret.to_vec().into(), changes.now.into()];
+        let params = vec![id.into(), self.sealed_key.as_str().into(), changes.now.into()];
         changes.store(Statement::new(&INSERT_FACTOR, params));
         let audit = json!({"second_factor": [null, "being set up"]});
         changes.audit("second_factor.begun", "account", id, audit);
@@ -155,6 +165,7 @@ impl Command for Begin {
 
 /// Makes the key that was set up guard the account; this session has shown it.
 pub(super) struct Confirm {
+    pub(super) sealer: Sealer,
     pub(super) account_id: i64,
     pub(super) session_id: i64,
     pub(super) new_hash: SecretHash,
@@ -173,13 +184,14 @@ impl Command for Confirm {
     }
 
     fn decide(&self, loaded: &[Rows], changes: &mut Changes) -> Decided {
-        let Some(factor) = factor(&loaded[0])? else {
+        let Some(factor) = factor(self.account_id, &loaded[0])? else {
             return Ok(Decision::Refuse(FactorRefused::NotOn));
         };
         if factor.confirmed {
             return Ok(Decision::Refuse(FactorRefused::AlreadyOn));
         }
-        let Some(step) = fresh_step(&factor, &self.code, changes.now) else {
+        let step = factor.fresh_step(&self.sealer, &self.code, changes.now)?;
+        let Some(step) = step else {
             return Ok(Decision::Refuse(FactorRefused::WrongCode));
         };
         let params = vec![self.account_id.into(), changes.now.into(), step.into()];
@@ -201,6 +213,7 @@ fn verify_session(changes: &mut Changes, account_id: i64, session_id: i64, hash:
 
 /// Verifies a session.
 pub(super) struct Verify {
+    pub(super) sealer: Sealer,
     pub(super) account_id: i64,
     pub(super) session_id: i64,
     pub(super) new_hash: SecretHash,
@@ -224,7 +237,7 @@ impl Command for Verify {
         if loaded[2].is_empty() {
             return Ok(Decision::Refuse(FactorRefused::NoSession));
         }
-        let used = match demand(self.account_id, loaded, &self.code, changes.now)? {
+        let used = match demand(&self.sealer, self.account_id, loaded, &self.code, changes.now)? {
             Ok(used) => used,
             Err(refused) => return Ok(Decision::Refuse(refused)),
         };
@@ -238,6 +251,7 @@ impl Command for Verify {
 
 /// Replaces the recovery codes.
 pub(super) struct Renew {
+    pub(super) sealer: Sealer,
     pub(super) account_id: i64,
     pub(super) code: String,
     pub(super) recovery: Vec<SecretHash>,
@@ -254,7 +268,7 @@ impl Command for Renew {
     }
 
     fn decide(&self, loaded: &[Rows], changes: &mut Changes) -> Decided {
-        let used = match demand(self.account_id, loaded, &self.code, changes.now)? {
+        let used = match demand(&self.sealer, self.account_id, loaded, &self.code, changes.now)? {
             Ok(used) => used,
             Err(refused) => return Ok(Decision::Refuse(refused)),
         };
@@ -268,6 +282,7 @@ impl Command for Renew {
 
 /// Takes a second factor away from the account that shows it.
 pub(super) struct Off {
+    pub(super) sealer: Sealer,
     pub(super) account_id: i64,
     pub(super) code: String,
 }
@@ -283,7 +298,9 @@ impl Command for Off {
     }
 
     fn decide(&self, loaded: &[Rows], changes: &mut Changes) -> Decided {
-        if let Err(refused) = demand(self.account_id, loaded, &self.code, changes.now)? {
+        if let Err(refused) =
+            demand(&self.sealer, self.account_id, loaded, &self.code, changes.now)?
+        {
             return Ok(Decision::Refuse(refused));
         }
         take_away(changes, self.account_id, "second_factor.off");
@@ -313,7 +330,7 @@ impl Command for Reset {
     }
 
     fn decide(&self, loaded: &[Rows], changes: &mut Changes) -> Decided {
-        if factor(&loaded[0])?.is_none() {
+        if loaded[0].is_empty() {
             return Ok(Decision::Refuse(FactorRefused::NotOn));
         }
         take_away(changes, self.account_id, "second_factor.reset");

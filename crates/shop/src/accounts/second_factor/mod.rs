@@ -26,6 +26,7 @@ use super::{Account, Actor, By, Session, queries};
 use crate::App;
 use crate::platform::command::{Command, Outcome};
 use crate::platform::cookie;
+use crate::platform::seal::Place;
 
 pub(super) use api::router;
 pub(super) use codes::{address, secret_text};
@@ -61,6 +62,11 @@ pub enum FactorRefused {
 #[derive(Debug)]
 pub struct Verified {
     pub cookie: HeaderValue,
+}
+
+/// Where the sealed key of an account's device lies.
+pub(super) fn place(account_id: i64) -> Place {
+    Place::new("second_factor", "secret", account_id)
 }
 
 /// Runs what a code is needed for, within the budget of wrong ones.
@@ -109,9 +115,10 @@ pub async fn begin(
     session: &Session,
     checked_hash: String,
 ) -> Result<(), FactorRefused> {
-    let (account_id, secret) = (session.identity.account_id, codes::new_key()?);
+    let account_id = session.identity.account_id;
+    let sealed_key = app.sealer.seal(&place(account_id), &codes::new_key()?);
     let by = By::actor(session.actor());
-    done(app.run(by.caller(), commands::Begin { account_id, checked_hash, secret }).await)
+    done(app.run(by.caller(), commands::Begin { account_id, checked_hash, sealed_key }).await)
 }
 
 /// Ends the setting up: a code of the device was shown. Gives the recovery codes, once, and the
@@ -128,6 +135,7 @@ pub async fn confirm(
     let (account_id, token) = (session.identity.account_id, new_secret()?);
     let recovery = codes::new_recovery_codes()?;
     let command = commands::Confirm {
+        sealer: app.sealer.clone(),
         account_id,
         session_id: session.id,
         new_hash: token_hash(token.as_bytes()),
@@ -151,6 +159,7 @@ pub async fn verify(
 ) -> Result<Verified, FactorRefused> {
     let (account_id, token) = (session.identity.account_id, new_secret()?);
     let command = commands::Verify {
+        sealer: app.sealer.clone(),
         account_id,
         session_id: session.id,
         new_hash: token_hash(token.as_bytes()),
@@ -180,7 +189,8 @@ pub async fn renew_codes(
     let recovery = codes::new_recovery_codes()?;
     let account_id = session.identity.account_id;
     let hashes = recovery.iter().map(|code| codes::recovery_hash(code)).collect();
-    let command = commands::Renew { account_id, code: code.to_owned(), recovery: hashes };
+    let (sealer, code) = (app.sealer.clone(), code.to_owned());
+    let command = commands::Renew { sealer, account_id, code, recovery: hashes };
     with_code(app, &By::actor(session.actor()), client, account_id, command).await?;
     Ok(recovery)
 }
@@ -196,7 +206,8 @@ pub async fn switch_off(
     client: IpAddr,
 ) -> Result<(), FactorRefused> {
     let account_id = session.identity.account_id;
-    let command = commands::Off { account_id, code: code.to_owned() };
+    let (sealer, code) = (app.sealer.clone(), code.to_owned());
+    let command = commands::Off { sealer, account_id, code };
     with_code(app, &By::actor(session.actor()), client, account_id, command).await
 }
 

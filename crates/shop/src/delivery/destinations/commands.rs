@@ -11,16 +11,18 @@ use super::address::Address;
 use super::input::{DestinationPatch, Settled, Wrong};
 use super::model::{Destination, DestinationState, Settings};
 use super::secrets::{INSERT_SECRET, Made};
+use super::url_place;
 use crate::App;
 use crate::catalog::model::{all_new, changed};
 use crate::delivery::engine;
 use crate::platform::command::{Caller, Changes, Command, Decision, Outcome, next_ids};
 use crate::platform::etag::IfMatch;
+use crate::platform::seal::Sealer;
 
 statements! {
     NAME_TAKEN = "select id from destination where name = $1";
     COUNT = "select count(*) from destination";
-    /// As [`Destination::read`] reads it, then the address with its password.
+    /// As [`Destination::read`] reads it, then the sealed address with its password.
     LOCK = {
         sqlite: "select id, name, kind, shown_url, events, resources, exchange, allow_private,
                 state, state_reason, created_at, updated_at, version, url
@@ -92,7 +94,7 @@ fn taken_elsewhere(result: Changed) -> Changed {
 pub(super) struct Locked {
     pub destination: Destination,
     /// With its password.
-    pub url: String,
+    pub sealed_url: String,
 }
 
 impl Locked {
@@ -109,7 +111,7 @@ impl Locked {
         if !if_match.allows(destination.version) {
             return Ok(Err(DestinationRefused::Changed));
         }
-        Ok(Ok(Self { destination, url: row.get(13)? }))
+        Ok(Ok(Self { destination, sealed_url: row.get(13)? }))
     }
 }
 
@@ -129,12 +131,14 @@ fn stored_json<T: serde::Serialize>(value: Option<&T>) -> Value {
 pub async fn add(app: &App, caller: Caller, new: Settled, secrets: Vec<Made>) -> Changed {
     // What happened before goes to those who were there before.
     engine::hand_out_all(app).await?;
-    let added = taken_elsewhere(app.run(caller, AddDestination { new, secrets }).await);
+    let command = AddDestination { sealer: app.sealer.clone(), new, secrets };
+    let added = taken_elsewhere(app.run(caller, command).await);
     app.delivery.bell.ring();
     added
 }
 
 struct AddDestination {
+    sealer: Sealer,
     new: Settled,
     secrets: Vec<Made>,
 }
@@ -146,7 +150,7 @@ impl AddDestination {
             id.into(),
             settings.name.as_str().into(),
             kind.as_str().into(),
-            address.url.as_str().into(),
+            self.sealer.seal(&url_place(id), address.url.as_bytes()).into(),
             address.shown.as_str().into(),
             stored_json(settings.events.as_ref()),
             stored_json(settings.resources.as_ref()),
@@ -156,7 +160,8 @@ impl AddDestination {
         ];
         changes.store(Statement::new(&INSERT, row));
         for secret in &self.secrets {
-            changes.store(Statement::new(&INSERT_SECRET, secret.row(id, changes.now)));
+            let row = secret.row(&self.sealer, id, changes.now);
+            changes.store(Statement::new(&INSERT_SECRET, row));
         }
     }
 }
@@ -223,21 +228,26 @@ pub async fn change(
     patch: DestinationPatch,
     if_match: IfMatch,
 ) -> Changed {
-    let changed = taken_elsewhere(app.run(caller, ChangeDestination { id, patch, if_match }).await);
+    let command = ChangeDestination { sealer: app.sealer.clone(), id, patch, if_match };
+    let changed = taken_elsewhere(app.run(caller, command).await);
     app.delivery.bell.ring();
     changed
 }
 
 struct ChangeDestination {
+    sealer: Sealer,
     id: i64,
     patch: DestinationPatch,
     if_match: IfMatch,
 }
 
 /// What differs, for the audit trail: of a password only that it is another one.
-fn difference(before: &Locked, after: &Settings, address: &Address) -> Map<String, Json> {
-    let mut diff = changed(&before.destination.settings, after);
-    if diff.is_empty() && before.url != address.url {
+fn difference(
+    (before, url): (&Settings, &str),
+    (after, address): (&Settings, &Address),
+) -> Map<String, Json> {
+    let mut diff = changed(before, after);
+    if diff.is_empty() && url != address.url {
         diff.insert("password".to_owned(), json!(["another one", "replaced"]));
     }
     diff
@@ -270,12 +280,15 @@ impl Command for ChangeDestination {
             return Ok(Decision::Refuse(DestinationRefused::NameTaken));
         }
         let before = &locked.destination;
-        let after = self.patch.apply(before.kind, &before.settings, &locked.url);
+        let place = url_place(self.id);
+        let opened = self.sealer.open(&place, &locked.sealed_url)?;
+        let url = opened.text()?;
+        let after = self.patch.apply(before.kind, &before.settings, url);
         let (after, address) = match after {
             Ok(after) => after,
             Err(wrong) => return Ok(Decision::Refuse(DestinationRefused::Invalid(wrong))),
         };
-        let diff = difference(&locked, &after, &address);
+        let diff = difference((&before.settings, url), (&after, &address));
         let mut destination = locked.destination;
         if diff.is_empty() {
             return Ok(Decision::Accept(destination));
@@ -283,7 +296,7 @@ impl Command for ChangeDestination {
         let row = vec![
             self.id.into(),
             after.name.as_str().into(),
-            address.url.into(),
+            self.sealer.seal(&place, address.url.as_bytes()).into(),
             address.shown.into(),
             stored_json(after.events.as_ref()),
             stored_json(after.resources.as_ref()),

@@ -4,7 +4,8 @@
 //! holds:
 //!
 //! - There are at most [`DESTINATIONS_MAX`]: whoever hands events out reads them all.
-//! - A password in an address is stored where it is used, and shown, recorded and logged nowhere.
+//! - A password in an address is stored sealed where it is used, and shown, recorded and logged
+//!   nowhere. So are the secrets.
 //! - A destination that is deleted takes everything with it that waits for it.
 
 pub mod address;
@@ -22,6 +23,12 @@ use runout_store::Sql;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::App;
+use crate::platform::seal::Place;
+
+/// Where the sealed address of a destination lies.
+pub(in crate::delivery) fn url_place(destination_id: i64) -> Place {
+    Place::new("destination", "url", destination_id)
+}
 
 /// Destinations that a shop may have.
 pub const DESTINATIONS_MAX: i64 = 200;

@@ -135,14 +135,21 @@ impl Supervisor {
         }
         // A worker that ends keeps its place until it has: two would deliver out of order.
         self.workers.retain(|_, running| !running.task.is_finished());
+        let mut result = Ok(());
         for (id, stamp, target) in targets {
-            if !self.workers.contains_key(&id) {
-                let target = target.with_secrets(&self.app.db, self.app.clock.now()).await?;
-                let running = self.start(target, stamp);
-                self.workers.insert(id, running);
+            if self.workers.contains_key(&id) {
+                continue;
+            }
+            // One that cannot be opened keeps only itself waiting.
+            match target.opened(&self.app).await {
+                Ok(target) => {
+                    let running = self.start(target, stamp);
+                    self.workers.insert(id, running);
+                }
+                Err(error) => result = Err(error),
             }
         }
-        Ok(())
+        result
     }
 
     fn start(&self, target: Target, stamp: Stamp) -> Running {

@@ -77,7 +77,7 @@ statements! {
             coalesce((select cast(sum(s.number * s.number) as bigint) from destination_secret s
                 where s.destination_id = d.id), 0)
         from destination d where d.state = 'active'";
-    SECRETS = "select secret, ends_at from destination_secret
+    SECRETS = "select number, secret, ends_at from destination_secret
         where destination_id = $1 and (ends_at is null or ends_at > $2) order by number desc";
     /// Deliveries of the destination `$1` above `$2` in the lanes `$3`, at most `$4`.
     WAITING = {

@@ -117,7 +117,7 @@ pub async fn admit(
     typed: &str,
     any_day: bool,
 ) -> Result<Outcome<Admitted, AdmissionRefused>> {
-    let Some(ticket) = app.tickets.signer(&app.db).await?.ticket(typed) else {
+    let Some(ticket) = app.tickets.signer(&app.db, &app.sealer).await?.ticket(typed) else {
         return Ok(Outcome::Refused(AdmissionRefused::UnknownCode));
     };
     let by = caller.account_id.expect("staff at the door have accounts");
@@ -135,7 +135,7 @@ pub async fn take_back(
     typed: &str,
     reason: String,
 ) -> Result<Outcome<(), AdmissionRefused>> {
-    let Some(ticket) = app.tickets.signer(&app.db).await?.ticket(typed) else {
+    let Some(ticket) = app.tickets.signer(&app.db, &app.sealer).await?.ticket(typed) else {
         return Ok(Outcome::Refused(AdmissionRefused::UnknownCode));
     };
     app.run(caller, TakeBack { event_id, ticket, reason }).await

@@ -165,7 +165,7 @@ async fn door(
     };
     let verdict = match guest {
         Some((guest, ticket)) => {
-            let code = app.tickets.signer(&app.db).await?.code(ticket).compact();
+            let code = app.tickets.signer(&app.db, &app.sealer).await?.code(ticket).compact();
             Verdict::In { guest, ticket, code }
         }
         None if after.back.is_some() => Verdict::TakenBack,

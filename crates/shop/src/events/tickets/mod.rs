@@ -33,6 +33,7 @@ use runout_store::{Db, Error, Sql};
 use tokio::sync::OnceCell;
 
 use crate::App;
+use crate::platform::seal::Sealer;
 
 pub(crate) use api::router;
 use code::Signer;
@@ -44,8 +45,8 @@ pub struct TicketSecret(OnceCell<Signer>);
 impl TicketSecret {
     /// # Errors
     /// The database's.
-    pub async fn signer(&self, db: &Db) -> Result<&Signer, Error> {
-        self.0.get_or_try_init(|| queries::signer(db)).await
+    pub async fn signer(&self, db: &Db, sealer: &Sealer) -> Result<&Signer, Error> {
+        self.0.get_or_try_init(|| queries::signer(db, sealer)).await
     }
 }
 

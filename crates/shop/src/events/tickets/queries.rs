@@ -14,6 +14,7 @@ use super::Doorway;
 use super::code::{Code, Signer, Ticket};
 use super::commands::{read_doorway, read_status};
 use crate::App;
+use crate::platform::seal::{Place, Sealer};
 
 statements! {
     SECRET = "select secret from signing_secret where name = 'tickets'";
@@ -71,9 +72,11 @@ statements! {
 pub const TICKETS_SHOWN_MAX: usize = 100;
 
 /// What signs this database's tickets.
-pub(super) async fn signer(db: &Db) -> Result<Signer> {
-    let secret = db.read_one(Statement::new(&SECRET, Vec::new()), |row| row.get::<Vec<u8>>(0));
-    Ok(Signer::new(&secret.await?.expect("the migration made a secret")))
+pub(super) async fn signer(db: &Db, sealer: &Sealer) -> Result<Signer> {
+    let sealed = db.read_one(Statement::new(&SECRET, Vec::new()), |row| row.get::<String>(0));
+    let sealed = sealed.await?.expect("the migration made a secret");
+    let place = Place::new("signing_secret", "secret", "tickets");
+    Ok(Signer::new(sealer.open(&place, &sealed)?.expose()))
 }
 
 /// An event as its door sees it.
@@ -192,7 +195,7 @@ pub async fn of_order(app: &App, order_id: i64, skip: usize) -> Result<Option<Ti
     let count = usize::try_from(count).expect("orders have few tickets");
     let mut items = Vec::new();
     if has_tickets(status) {
-        let signer = app.tickets.signer(&app.db).await?;
+        let signer = app.tickets.signer(&app.db, &app.sealer).await?;
         let units = lines.iter().flat_map(|line| (1..=line.line.quantity).map(move |n| (line, n)));
         for (line, number) in units.skip(skip).take(TICKETS_SHOWN_MAX) {
             let ticket = Ticket { order_id, line_no: line.line_no, number };

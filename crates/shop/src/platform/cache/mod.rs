@@ -29,6 +29,7 @@ use self::shared::Shared;
 use self::versions::{Readings, Stamp, Versions};
 use super::clock::Clock;
 use super::config::Config;
+use super::seal::Sealer;
 use super::sql::RAISE_VERSIONS;
 
 pub use self::figures::Figures;
@@ -91,7 +92,7 @@ pub struct AnswerCache {
 
 impl AnswerCache {
     /// Begins to connect to Redis, if the settings name one; call it in an asynchronous context.
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, sealer: Sealer) -> Self {
         let weigh = |key: &Key, answer: &Bytes| {
             let bytes = size_of::<Key>() + key.query.len() + answer.len();
             u32::try_from(bytes).unwrap_or(u32::MAX)
@@ -106,7 +107,7 @@ impl AnswerCache {
         Self {
             answers: (bytes_max > 0).then(|| keeping(bytes_max)),
             readings: Readings::new(config.cache.stale_max()),
-            shared: Shared::new(&config.cache, Arc::clone(&counts)),
+            shared: Shared::new(&config.cache, sealer, Arc::clone(&counts)),
             shape: format!("{} {currency:?} {country:?} {shop:?}", env!("CARGO_PKG_VERSION")),
             making: Semaphore::new(MAKING_MAX),
             counts,
@@ -262,6 +263,12 @@ mod tests {
     use tokio::sync::Barrier;
 
     use super::*;
+    use crate::platform::seal::Keys;
+
+    /// Without Redis no secret is read.
+    fn no_keys() -> Sealer {
+        Sealer::new(Keys::none())
+    }
 
     /// As many makers as there are turns, each of which needs another answer for its own.
     #[tokio::test]
@@ -270,7 +277,7 @@ mod tests {
         let url = format!("sqlite://{}", folder.path().join("cache.db").display());
         let db = Db::open(&url.parse().expect("a database's address")).expect("opens");
         runout_store::migrate(&db).await.expect("migrates");
-        let (cache, clock) = (AnswerCache::new(&Config::default()), Clock::system());
+        let (cache, clock) = (AnswerCache::new(&Config::default(), no_keys()), Clock::system());
         let (cache, clock, db) = (&cache, &clock, &db);
         let all_have_begun = &Barrier::new(MAKING_MAX);
         let outer = (0..MAKING_MAX).map(|n| async move {
@@ -283,7 +290,7 @@ mod tests {
             let query = format!("outer {n}");
             cache.get(db, clock, (Scope::Shop, "outer", &query), make).await
         });
-        let made = timeout(Duration::from_secs(20), futures::future::join_all(outer)).await;
+        let made = timeout(Duration::from_secs(60), futures::future::join_all(outer)).await;
         let made = made.expect("nobody waits for ever");
         assert!(made.iter().all(|answer| answer.as_ref().is_ok_and(|bytes| &bytes[..] == b"made")));
     }
@@ -297,7 +304,7 @@ mod tests {
         runout_store::migrate(&db).await.expect("migrates");
         let mut config = Config::default();
         config.cache.memory_mb_max = 0;
-        let (cache, clock) = (AnswerCache::new(&config), Clock::system());
+        let (cache, clock) = (AnswerCache::new(&config, no_keys()), Clock::system());
         for wanted in ["one", "two"] {
             let asked = (Scope::Shop, "list", "query");
             let made = cache.get(&db, &clock, asked, async { Ok(Bytes::from(wanted)) }).await;

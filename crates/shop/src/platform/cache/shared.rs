@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use super::breaker::{Breaker, PAUSE, Turn};
 use super::figures::Counts;
 use crate::platform::config::Cache as Settings;
+use crate::platform::seal::{self, Opened, Sealer};
 use crate::platform::sql::INCARNATION;
 use crate::platform::tls;
 
@@ -52,7 +53,8 @@ struct Parts {
     client: redis::Client,
     budget: Duration,
     breaker: Breaker<MultiplexedConnection>,
-    secret: OnceCell<Vec<u8>>,
+    sealer: Sealer,
+    secret: OnceCell<Opened>,
     storing: Arc<Semaphore>,
     counts: Arc<Counts>,
     /// Operators have been told that Redis is left out.
@@ -83,7 +85,7 @@ pub(crate) fn client(url: &str) -> Result<redis::Client, String> {
 impl Shared {
     /// None without an address, or with one that cannot be understood. Begins to connect, in an
     /// asynchronous context.
-    pub(super) fn new(settings: &Settings, counts: Arc<Counts>) -> Option<Self> {
+    pub(super) fn new(settings: &Settings, sealer: Sealer, counts: Arc<Counts>) -> Option<Self> {
         let url = settings.redis_url.as_ref()?;
         let client = client(url.expose())
             .map_err(|error| tracing::error!(error, "Redis is not used"))
@@ -92,6 +94,7 @@ impl Shared {
             client,
             budget: settings.redis_budget(),
             breaker: Breaker::new(Instant::now()),
+            sealer,
             secret: OnceCell::new(),
             storing: Arc::new(Semaphore::new(STORING_MAX)),
             counts,
@@ -109,9 +112,9 @@ impl Shared {
 
     /// Where the answer to what `asked` describes lies; None while the database does not tell.
     pub(super) async fn place(&self, db: &Db, asked: &[&[u8]]) -> Option<Place> {
-        let secret = self.0.secret.get_or_try_init(|| read_secret(db)).await;
+        let secret = self.0.secret.get_or_try_init(|| read_secret(db, &self.0.sealer)).await;
         let secret = secret.map_err(|error| tracing::warn!(%error, "Redis is left out")).ok()?;
-        let mut code = mac(secret);
+        let mut code = mac(secret.expose());
         for part in asked {
             code.update(&(part.len() as u64).to_be_bytes());
             code.update(part);
@@ -259,7 +262,7 @@ impl Shared {
 
     fn code(&self, place: Place, answer: &[u8]) -> Hmac<Sha256> {
         let secret = self.0.secret.get().expect("a place is made with the secret");
-        let mut code = mac(secret);
+        let mut code = mac(secret.expose());
         code.update(&place.0);
         code.update(answer);
         code
@@ -270,8 +273,10 @@ fn mac(secret: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(secret).expect("a key may have any length")
 }
 
-async fn read_secret(db: &Db) -> Result<Vec<u8>, Error> {
+async fn read_secret(db: &Db, sealer: &Sealer) -> Result<Opened, Error> {
     let statement = Statement::new(&INCARNATION, Vec::new());
-    let secret = db.read_one(statement, |row| row.get::<Vec<u8>>(0)).await?;
-    secret.ok_or_else(|| Error::Decode { column: 0, reason: "no secret for answers".to_owned() })
+    let sealed = db.read_one(statement, |row| row.get::<String>(0)).await?;
+    let missing = || Error::Decode { column: 0, reason: "no secret for answers".to_owned() };
+    let place = seal::Place::new("signing_secret", "secret", "answers");
+    Ok(sealer.open(&place, &sealed.ok_or_else(missing)?)?)
 }

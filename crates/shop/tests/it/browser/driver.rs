@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const CHROMEDRIVER: &str = "RUNOUT_TEST_CHROMEDRIVER";
 /// A machine that runs the whole suite starts programs slowly.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_secs(120);
 const STARTED: &str = "was started successfully on port ";
 
 /// A value that `make test` sets; without it the test fails and says so.

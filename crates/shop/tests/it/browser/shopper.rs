@@ -9,8 +9,8 @@ use crate::support::furnish::Api;
 use crate::support::server::verify_command;
 use crate::support::{Engine, TestShop};
 
-/// Long enough to be seen, short enough to be waited for.
-const SHORT_HOLD_SECONDS: i64 = 3;
+/// Long enough to be seen in a browser on a busy machine, short enough to be waited for.
+const SHORT_HOLD_SECONDS: i64 = 12;
 
 /// Writes an address and orders; gives the order's path.
 pub async fn check_out(window: &Window) -> String {

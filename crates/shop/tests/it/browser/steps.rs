@@ -40,7 +40,7 @@ async fn comes_back(window: &Window, path: &str, fields: &[(&str, &str)]) -> Vec
     }
     let first = fields.first().map_or("", |(name, _)| name);
     window.run(SEND, vec![first.into()]).await;
-    let again = async || (window.run(STATUS, vec![]).await == 422).then_some(());
+    let again = async || (window.tries(STATUS).await? == 422).then_some(());
     window.until(&format!("the form of {path} again"), again).await;
     let told = "return document.querySelectorAll('main [role=alert]').length
         + document.querySelectorAll('main [aria-invalid=true]').length";

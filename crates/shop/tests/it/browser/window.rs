@@ -15,7 +15,9 @@ use super::driver::{Driver, setting};
 
 const CHROMIUM: &str = "RUNOUT_TEST_CHROMIUM";
 /// Nothing that is tested takes this long, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for a script that answers later, in milliseconds.
+const SCRIPT_MS_MAX: u64 = 120_000;
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 const FLAGS: &[&str] = &[
     "--headless=new",
@@ -54,6 +56,7 @@ impl Window {
         let capabilities = json!({
             "goog:chromeOptions": {"binary": setting(CHROMIUM), "args": flags},
             "goog:loggingPrefs": {"browser": "ALL"},
+            "timeouts": {"script": SCRIPT_MS_MAX},
         });
         let Value::Object(capabilities) = capabilities else { unreachable!("an object") };
         let client = ClientBuilder::new(HttpConnector::new())
@@ -106,6 +109,11 @@ impl Window {
     /// Runs a function's body in the page.
     pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
         self.client.execute(script, arguments).await.expect("the script runs")
+    }
+
+    /// As [`Window::run`]; none while the page is about to give way to another one.
+    pub async fn tries(&self, script: &str) -> Option<Value> {
+        self.client.execute(script, vec![]).await.ok()
     }
 
     /// As [`Window::run`], for a script that answers through its last argument.

@@ -1,6 +1,6 @@
 //! The program as a process, spoken to over HTTP.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,9 +9,12 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::support::SEAL_KEY;
+use crate::support::ports::free_port;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_runout");
 /// Starting takes less than a second; a busy machine may need more.
-const START_ATTEMPTS: usize = 600;
+const START_ATTEMPTS: usize = 2_400;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Long enough to connect again and sell a little.
 const CUT_PAUSE: Duration = Duration::from_millis(150);
@@ -36,12 +39,11 @@ impl Server {
 
     /// As [`Server::start`], with settings in its environment.
     pub async fn start_with(database_url: &str, settings: &[(&str, &str)]) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("bound");
-        drop(free);
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let child = Command::new(PROGRAM)
             .args(["serve", "--listen", &address.to_string(), "--database-url", database_url])
             .env("RUNOUT_LOG", "error")
+            .env("RUNOUT_SEAL_KEY", SEAL_KEY)
             .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .spawn()
@@ -112,6 +114,7 @@ impl Drop for Server {
 pub fn verify_command(database_url: &str) {
     let output = Command::new(PROGRAM)
         .args(["verify", "--database-url", database_url])
+        .env("RUNOUT_SEAL_KEY", SEAL_KEY)
         .output()
         .expect("the program starts");
     let text = String::from_utf8_lossy(&output.stdout);
@@ -119,8 +122,9 @@ pub fn verify_command(database_url: &str) {
     assert!(text.contains("ok   levels equal their ledgers"), "{text}");
 }
 
-/// Cuts all other connections to the database, so many times. Gives how many connections were cut.
-pub async fn cut_connections(database_url: String, times: usize) -> usize {
+/// Cuts all other connections to the database again and again, until so many times are enough.
+/// Gives how many connections were cut.
+pub async fn cut_connections(database_url: String, enough: impl Fn(usize) -> bool) -> usize {
     let (client, connection) = tokio_postgres::connect(&database_url, tokio_postgres::NoTls)
         .await
         .expect("the test database is there");
@@ -128,7 +132,10 @@ pub async fn cut_connections(database_url: String, times: usize) -> usize {
     let cut = "select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid()";
     let mut cuts = 0;
-    for _ in 0..times {
+    for time in 0.. {
+        if enough(time) {
+            break;
+        }
         tokio::time::sleep(CUT_PAUSE).await;
         cuts += client.query(cut, &[]).await.expect("a superuser may").len();
     }

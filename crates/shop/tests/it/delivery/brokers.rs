@@ -43,7 +43,7 @@ on_both_engines! {
         assert_eq!(number(app, "select count(*) from dead_letter").await, 0);
         // What was confirmed is durable: it comes, though the broker or the listener may be late.
         let mut newest: HashMap<i64, i64> = HashMap::new();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
         loop {
             newest.clear();
             for heard in listener.heard() {

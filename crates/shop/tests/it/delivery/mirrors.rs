@@ -267,7 +267,7 @@ on_both_engines! {
         let app = &shop.app;
         // The first creation is carried out, but nobody hears of it.
         let receiver = Receiver::start(|came, _| match came.method {
-            Method::POST => Reply { after: Duration::from_secs(5), ..reply(201) },
+            Method::POST => Reply { after: Duration::from_secs(60), ..reply(201) },
             Method::GET => {
                 let record = json!([{"id": 77, "userId": 99_999_942, "title": "T", "body": "B"}]);
                 Reply { body: record.to_string(), ..reply(200) }
@@ -279,7 +279,7 @@ on_both_engines! {
         mirror(&owner, &receiver.url).await;
         let engine = Engined::start(
             app,
-            Settings { timeout: Duration::from_millis(300), ..settings() },
+            Settings { timeout: Duration::from_millis(1_500), ..settings() },
         );
         tokio::time::sleep(Duration::from_millis(300)).await;
         owner.post("/api/v1/posts", json!({"title": "T", "body": "B"})).await.expect(201);

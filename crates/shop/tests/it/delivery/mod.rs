@@ -17,13 +17,18 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::sealed;
+
+/// Short enough for a test, and longer than a busy machine keeps anybody from renewing it.
+pub const LEASE: Duration = Duration::from_secs(3);
+
 /// Quick enough for a test.
 pub fn settings() -> Settings {
     let retries = Retries { quick: 6, quick_ms: 20, quick_ms_max: 100, slow: 1, slow_ms: 50 };
     Settings {
         poll: Duration::from_millis(20),
-        lease: Duration::from_millis(900),
-        timeout: Duration::from_secs(2),
+        lease: LEASE,
+        timeout: Duration::from_secs(20),
         retries,
         ..Settings::from(&Delivery::default())
     }
@@ -64,11 +69,12 @@ fn time(app: &App) -> &'static str {
 /// Stores a destination; its id is the number given.
 pub async fn destination(app: &App, id: i64, kind: &str, url: &str, events: Option<&str>) {
     let (time, events) = (time(app), events.map_or("null".to_owned(), |e| format!("'{e}'")));
+    let sealed = sealed("destination", "url", id, url);
     app.db
         .script(&format!(
             "insert into destination (id, name, kind, url, shown_url, events, allow_private, created_at,
                 updated_at)
-             values ({id}, 'to {id}', '{kind}', '{url}', '{url}', {events}, true, {time}, {time})"
+             values ({id}, 'to {id}', '{kind}', '{sealed}', '{url}', {events}, true, {time}, {time})"
         ))
         .await
         .expect("a destination");
@@ -95,7 +101,7 @@ pub async fn number(app: &App, sql: &'static str) -> i64 {
 
 /// Waits until a number is reached.
 pub async fn becomes(app: &App, sql: &'static str, wanted: i64) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let now = number(app, sql).await;
         if now == wanted {

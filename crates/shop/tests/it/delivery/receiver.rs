@@ -101,7 +101,7 @@ impl Receiver {
 
     /// Waits until so many requests have come.
     pub async fn has_come(&self, count: usize) -> Vec<Came> {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             let came = self.came();
             if came.len() >= count {

@@ -11,6 +11,8 @@ use crate::support::redis::RedisServer;
 const FAULT: Duration = Duration::from_millis(200);
 /// How long writers go on after it.
 const HEALED: Duration = Duration::from_millis(120);
+/// How often each fault comes at most when not enough has happened yet.
+const ROUNDS_MAX: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -48,13 +50,14 @@ pub const FAULTS: [Fault; 10] = [
     Fault::OldDump,
 ];
 
-/// One fault after the other, until the time is over and each came once.
+/// One fault after the other, until the time is over, each came once and enough has happened.
 pub async fn rage(stage: &Stage, shop: &TestShop, redis: &mut RedisServer, lasts: Duration) {
     let since = Instant::now();
     tokio::time::sleep(HEALED).await;
     let mut dump = redis.dump().await;
     for (n, fault) in FAULTS.iter().cycle().enumerate() {
-        if n >= FAULTS.len() && since.elapsed() >= lasts {
+        let enough = stage.has_seen_enough() || n >= FAULTS.len() * ROUNDS_MAX;
+        if n >= FAULTS.len() && since.elapsed() >= lasts && enough {
             return;
         }
         strike(stage, redis, *fault, &dump).await;

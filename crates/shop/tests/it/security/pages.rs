@@ -24,7 +24,7 @@ pub enum Who {
     Superuser,
 }
 
-use Capability::{Audit, Catalog, Delivery, Events, Orders};
+use Capability::{Audit, Catalog, Channels, Delivery, Events, Orders};
 use Verb::{Change, Create, Delete, View};
 use Who::{AnyStaff, OfTable, Public, SignedIn, Staff, Superuser};
 
@@ -220,6 +220,23 @@ const ROWS: &[Row] = &[
     act("/admin/delivery/new", Staff(Delivery, Create)),
     look("/admin/delivery/{id}/", Staff(Delivery, View), &["/admin/delivery/{destinations}/"]),
     act("/admin/delivery/{id}/{deed}", Staff(Delivery, Change)),
+    look("/admin/channels/", Staff(Channels, View), &[]),
+    look("/admin/channels/new", Staff(Channels, Create), &[]),
+    act("/admin/channels/new", Staff(Channels, Create)),
+    look("/admin/channels/{id}/", Staff(Channels, View), &["/admin/channels/{channel}/"]),
+    look("/admin/channels/{id}/edit", Staff(Channels, Change), &["/admin/channels/{channel}/edit"]),
+    act("/admin/channels/{id}/edit", Staff(Channels, Change)),
+    look(
+        "/admin/channels/{id}/delete",
+        Staff(Channels, Delete),
+        &["/admin/channels/{channel}/delete"],
+    ),
+    act("/admin/channels/{id}/delete", Staff(Channels, Delete)),
+    look("/admin/channels/{id}/ship", Staff(Channels, Change), &["/admin/channels/{channel}/ship"]),
+    act("/admin/channels/{id}/ship", Staff(Channels, Change)),
+    act("/admin/channels/{id}/{deed}", Staff(Channels, Change)),
+    look("/admin/shipments/", Staff(Channels, View), &[]),
+    look("/admin/shipments/{id}/", Staff(Channels, View), &["/admin/shipments/{shipment}/"]),
     look("/admin/audit", Staff(Audit, View), &[]),
     look("/admin/import", Staff(Catalog, View), &[]),
     Row { kind: Kind::Upload, ..act("/admin/import", Staff(Catalog, Create)) },
@@ -370,6 +387,29 @@ const LETTERS: &str = "update destination set state = 'disabled', state_reason =
     where true on conflict do nothing;
     update dispatch set next_delivery = next_delivery + 1";
 
+/// A channel for each destination, called as that is, with a shipment that could not be read.
+const CHANNELS: &str = "insert into channel (id, shop, name, provider, client_id, state,
+        state_reason, created_at, updated_at)
+    select id, name, name, 'bol', name, 'refused', name, created_at, created_at from destination
+    where true on conflict do nothing;
+    insert into channel_sync (channel_id, problem, failing_since)
+    select id, name, created_at from destination where true on conflict do nothing;
+    insert into sync_run (id, channel_id, kind, began_at)
+    select id, id, 'initial', created_at from destination where true on conflict do nothing;
+    insert into shipment (id, channel_id, remote_id, method, state, problem, order_id, reference,
+        transporter_code, track_and_trace, last_event, ship_to, raw, found_at)
+    select id, id, name, 'FBR', 'quarantined', name, name, name, name, name, name,
+        '{\"first_name\": \"Ana\"}', name, created_at
+    from destination where true on conflict do nothing;
+    insert into shipment_item (shipment_id, number, order_item_id, title, ean, quantity,
+        unit_price_minor, currency)
+    select id, 0, name, name, name, 2, 1299, 'EUR' from destination
+    where true on conflict do nothing;
+    insert into channel_process (id, channel_id, order_id, items, state, error, created_at,
+        updated_at)
+    select id, id, name, '[]', 'failure', name, created_at, created_at from destination
+    where true on conflict do nothing";
+
 impl Furnished {
     /// A thing's id, by its own name or by the name of its table in the back office.
     fn id_of(&self, name: &str) -> i64 {
@@ -393,6 +433,14 @@ impl Furnished {
     /// Finds a row of every table of the back office.
     pub async fn find_rows(&mut self, db: &Db) {
         db.script(LETTERS).await.expect("what the engine of delivery leaves");
+        db.script(CHANNELS).await.expect("what the crawler leaves");
+        for (thing, sql) in [
+            ("channel", "select min(id) from channel"),
+            ("shipment", "select min(id) from shipment"),
+        ] {
+            let found = db.read_one(Composer::new(sql).finish(), |row| row.get(0)).await;
+            self.rows.insert(thing, found.expect("reads").expect("there is one"));
+        }
         for table in tables().iter().filter(|table| table.has_page) {
             let mut sql = Composer::new("select min(");
             sql.push(table.list.id_sql).push(") from ").push(table.base).push(" ");

@@ -2,7 +2,6 @@
 //! JSONPlaceholder's own server, which only pretends to.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,13 +11,15 @@ use runout_shop::platform::tls;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::ports::free_port;
+
 /// The folders of the two packages.
 const JSON_SERVER: &str = "RUNOUT_TEST_JSON_SERVER";
 const JSONPLACEHOLDER: &str = "RUNOUT_TEST_JSONPLACEHOLDER";
 
 /// Node starts slowly on a busy machine.
-const START_MAX: Duration = Duration::from_secs(60);
-/// Another process may take the port between the look and the start.
+const START_MAX: Duration = Duration::from_secs(120);
+/// Somebody else may take the port between the look and the start.
 const ATTEMPTS_MAX: usize = 5;
 const DATA: &str = "db.json";
 /// What of the data set is served. Not its users: with every removal json-server also removes
@@ -200,10 +201,4 @@ impl Drop for Node {
 fn spawn(mut command: Command) -> Child {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     quiet.spawn().expect("node is missing: apt-get install nodejs, or run `make test`")
-}
-
-/// A loopback port on which nothing listens.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
-    listener.local_addr().expect("bound").port()
 }

@@ -6,10 +6,12 @@ pub mod client;
 pub mod database;
 pub mod furnish;
 pub mod json_server;
+pub mod ports;
 pub mod postgres;
 pub mod proxy;
 pub mod rabbit;
 pub mod redis;
+pub mod seed;
 pub mod server;
 pub mod stage;
 pub mod stripe;
@@ -21,6 +23,7 @@ pub use database::{Engine, TestDatabase};
 pub use visitor::Visitor;
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::num::NonZeroU32;
 use std::sync::Mutex;
 
@@ -29,6 +32,8 @@ use runout_shop::App;
 use runout_shop::accounts::Accounts;
 use runout_shop::platform::clock::Clock;
 use runout_shop::platform::config::Config;
+use runout_shop::platform::seal::{Keys, Place, Sealer};
+use runout_shop::sealed::seal_open_rows;
 use runout_store::{DatabaseUrl, Db};
 
 /// Defines each test twice, `name::sqlite` and `name::postgres`.
@@ -64,6 +69,24 @@ macro_rules! on_both_engines {
 /// The moment at which every test's clock starts.
 pub const START: &str = "2026-11-21T12:00:00Z";
 
+/// What the secrets of every test's database are sealed with, also by programs that it starts.
+pub const SEAL_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// What a text looks like in the database.
+pub fn sealed(table: &'static str, column: &'static str, row: impl Display, text: &str) -> String {
+    sealer().seal(&Place::new(table, column, row), text.as_bytes())
+}
+
+/// What was sealed in a place.
+pub fn opened(table: &'static str, column: &'static str, row: impl Display, text: &str) -> String {
+    let opened = sealer().open(&Place::new(table, column, row), text).expect("it opens");
+    opened.text().expect("text").to_owned()
+}
+
+pub fn sealer() -> Sealer {
+    Sealer::new(Keys::parse(SEAL_KEY, "the tests").expect("a key"))
+}
+
 /// A migrated, empty shop on a database of its own, with a clock that the test moves.
 pub struct TestShop {
     pub app: App,
@@ -77,13 +100,24 @@ pub struct TestShop {
 
 impl TestShop {
     pub async fn new(engine: Engine) -> Self {
+        Self::upgraded(engine, 0, "").await
+    }
+
+    /// A shop whose database was at an earlier version, with what a script has put there.
+    pub async fn upgraded(engine: Engine, version: i64, script: &str) -> Self {
         let database = TestDatabase::new(engine).await;
         let db = Db::open(&database.url()).expect("the test database opens");
+        if version > 0 {
+            runout_store::migrate_to(&db, version).await.expect("an earlier schema can be made");
+            db.script(script).await.expect("the script runs");
+        }
         runout_store::migrate(&db).await.expect("the schema can be made");
+        let sealer = sealer();
+        seal_open_rows(&db, &sealer).await.expect("nothing is sealed yet");
         let clock = Clock::manual(START.parse::<Timestamp>().expect("a valid moment"));
         let config = Config::default();
         let accounts = Accounts::new(actors::CHEAP);
-        let app = App::with_accounts(db, clock.clone(), &config, accounts);
+        let app = App::with_accounts(db, clock.clone(), &config, sealer, accounts);
         let router = runout_shop::app::router(app.clone(), &config);
         Self { app, clock, router, actors: Mutex::default(), database }
     }
@@ -93,7 +127,7 @@ impl TestShop {
         self.app.stop().await;
         let db = Db::open(&self.database.url()).expect("the test database opens again");
         let accounts = Accounts::new(actors::CHEAP);
-        let app = App::with_accounts(db, self.clock.clone(), config, accounts);
+        let app = App::with_accounts(db, self.clock.clone(), config, sealer(), accounts);
         let router = runout_shop::app::router(app.clone(), config);
         Self { app, router, ..self }
     }
@@ -107,7 +141,13 @@ impl TestShop {
     pub async fn node_with(&self, config: &Config) -> App {
         let db = Db::open(&self.database.url()).expect("the test database opens again");
         let accounts = Accounts::new(actors::CHEAP);
-        App::with_accounts(db, self.clock.clone(), config, accounts)
+        App::with_accounts(db, self.clock.clone(), config, sealer(), accounts)
+    }
+
+    /// Another node on the same database, with settings and a clock of its own.
+    pub async fn node_at(&self, config: &Config, clock: Clock) -> App {
+        let db = Db::open(&self.database.url()).expect("the test database opens again");
+        App::with_accounts(db, clock, config, sealer(), Accounts::new(actors::CHEAP))
     }
 
     /// The routes of a node, for clients in any hurry.
@@ -131,10 +171,24 @@ impl TestShop {
         }
     }
 
+    /// Ends the shop, and gives what removes its database.
+    pub async fn close(self) -> TestDatabase {
+        let Self { app, router, actors, database, .. } = self;
+        app.stop().await;
+        drop((app, router, actors));
+        database
+    }
+
     /// Proves every invariant on the database as it stands.
     pub async fn verify(&self) {
-        let report = runout_shop::verify::verify(&self.app.db).await.expect("the checks run");
+        let report = runout_shop::verify::verify(&self.app.db, &self.app.sealer).await;
+        let report = report.expect("the checks run");
         assert!(report.is_clean(), "the database is broken:\n{report}");
+    }
+
+    /// Seals what a test has written past the commands.
+    pub async fn seal(&self) {
+        seal_open_rows(&self.app.db, &self.app.sealer).await.expect("it can be sealed");
     }
 
     /// A client without a token.

@@ -1,6 +1,5 @@
 //! A PostgreSQL of a test's own, which may be killed.
 
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,11 +9,13 @@ use std::time::{Duration, Instant};
 use runout_store::{DatabaseUrl, Db};
 use tempfile::TempDir;
 
+use super::ports::free_port;
+
 /// Debian keeps PostgreSQL's programs off the PATH, one folder per version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 /// Whose folder tells which user runs it: PostgreSQL refuses to run as root.
 const HOME: &str = "/var/lib/postgresql";
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_secs(120);
 
 /// A running server; killed by its id when dropped.
 pub struct OwnPostgres {
@@ -35,9 +36,7 @@ impl OwnPostgres {
             .stdout(Stdio::null())
             .status();
         assert!(status.expect("initdb starts").success(), "initdb fails");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("bound").port();
-        drop(free);
+        let port = free_port();
         let mut server = Self { process: spawn(&data, port), port, folder };
         server.answers().await;
         server

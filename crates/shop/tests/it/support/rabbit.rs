@@ -1,7 +1,6 @@
 //! A RabbitMQ of a test's own, that can be killed and started again with its data, and somebody who
 //! listens to what it is told.
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -18,13 +17,15 @@ use lapin::{Connection, ConnectionProperties, ExchangeKind};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use super::ports::free_port;
+
 /// The program that starts the broker.
 const RABBITMQ: &str = "RUNOUT_TEST_RABBITMQ";
 /// Its package's user: the broker does not run as root.
 const USER: &str = "rabbitmq";
 /// Erlang starts slowly on a busy machine.
 const START_MAX: Duration = Duration::from_secs(120);
-/// Another process may take a port between the look and the start.
+/// Somebody else may take a port between the look and the start.
 const ATTEMPTS_MAX: usize = 3;
 /// How often the port mapper is told to end.
 const MAPPER_ATTEMPTS_MAX: usize = 60;
@@ -260,10 +261,4 @@ async fn listen(
         delivery.ack(BasicAckOptions::default()).await?;
     }
     Ok(())
-}
-
-/// A loopback port on which nothing listens.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
-    listener.local_addr().expect("bound").port()
 }

@@ -1,7 +1,7 @@
 //! A Redis of a test's own, that can be killed, paused, emptied, filled with rubbish, brought back
 //! from an old dump, and cut off.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,11 @@ use runout_shop::platform::config::{Cache, Config};
 use runout_shop::platform::secret::Secret;
 use tempfile::TempDir;
 
+use super::ports::free_port;
+
 /// How long a server may take to answer, on a busy machine.
-const START_MAX: Duration = Duration::from_secs(30);
-/// Another process may take the port between the look and the start.
+const START_MAX: Duration = Duration::from_secs(120);
+/// Somebody else may take the port between the look and the start.
 const ATTEMPTS_MAX: usize = 5;
 const DUMP: &str = "dump.rdb";
 /// A byte changed, cut off, somebody else's text, somebody else's entry (sealed well, but for
@@ -174,14 +176,8 @@ impl Drop for RedisServer {
 /// shared must not fail because the machine is busy.
 pub fn settings(url: &str) -> Config {
     let redis_url = Some(Secret::new(url));
-    let cache = Cache { redis_url, redis_budget_ms: 500, ..Cache::default() };
+    let cache = Cache { redis_url, redis_budget_ms: 1_000, ..Cache::default() };
     Config { cache, ..Config::default() }
-}
-
-/// A loopback port on which nothing listens.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
-    listener.local_addr().expect("bound").port()
 }
 
 fn spawn(port: u16, folder: &TempDir) -> Child {

@@ -1,6 +1,5 @@
 //! Stand-ins for Stripe: `localstripe`, a real server of somebody else's, and our own hostile one.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use runout_shop::platform::secret::Secret;
 use runout_sim::stripe::{HostileStripe, Options};
 
 use super::TestShop;
+use super::ports::free_port;
 
 /// The Python that has localstripe.
 const PYTHON: &str = "RUNOUT_TEST_LOCALSTRIPE_PYTHON";
@@ -18,7 +18,7 @@ pub const SECRET_KEY: &str = "sk_test_for_tests";
 pub const WEBHOOK_SECRET: &str = "whsec_for_tests";
 
 /// Python starts slowly on a busy machine.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_secs(120);
 
 /// localstripe as it is, but on loopback alone, and without its copy of everything in /tmp, which
 /// two of them would share.
@@ -32,9 +32,9 @@ web.run_app(server.app, host='127.0.0.1', port=int(sys.argv[1]), print=None)
 
 /// Bounds that let a test see a client give up within seconds.
 pub const IMPATIENT: Limits = Limits {
-    connect: Duration::from_secs(1),
-    attempt: Duration::from_millis(400),
-    deadline: Duration::from_secs(4),
+    connect: Duration::from_secs(5),
+    attempt: Duration::from_millis(1_500),
+    deadline: Duration::from_secs(15),
     attempts_max: 3,
     backoff_first: Duration::from_millis(5),
     backoff_max: Duration::from_millis(20),
@@ -42,9 +42,9 @@ pub const IMPATIENT: Limits = Limits {
 
 /// As [`IMPATIENT`], for a server that is slow itself.
 pub const PATIENT: Limits = Limits {
-    connect: Duration::from_secs(5),
-    attempt: Duration::from_secs(20),
-    deadline: Duration::from_secs(25),
+    connect: Duration::from_secs(20),
+    attempt: Duration::from_secs(60),
+    deadline: Duration::from_secs(120),
     ..IMPATIENT
 };
 
@@ -89,9 +89,7 @@ impl LocalStripe {
     pub async fn start() -> Self {
         let python = std::env::var(PYTHON)
             .unwrap_or_else(|_| panic!("{PYTHON} is not set: run `make test`"));
-        // The port is free again when it is dropped; nobody else on the machine is that quick.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        let port = port.expect("a free port").port();
+        let port = free_port();
         let child = Command::new(&python)
             .args(["-c", LAUNCHER, &port.to_string()])
             .stdin(Stdio::null())

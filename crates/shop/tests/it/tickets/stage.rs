@@ -92,7 +92,7 @@ pub async fn codes(buyer: &Client, order: i64) -> Vec<String> {
 
 /// A code that the shop would make, whatever there is.
 pub async fn code(shop: &TestShop, order_id: i64, line_no: i64, number: i64) -> String {
-    let signer = shop.app.tickets.signer(&shop.app.db).await.expect("a secret");
+    let signer = shop.app.tickets.signer(&shop.app.db, &shop.app.sealer).await.expect("a secret");
     signer.code(Ticket { order_id, line_no, number }).to_string()
 }
 

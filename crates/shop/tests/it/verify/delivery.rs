@@ -23,7 +23,11 @@ pub(super) const DESTINATION: &str =
     update dispatch set next_delivery = 3;
     update id_sequence set next = 2 where name in ('destination', 'dead_letter')";
 
+const MOVED: &str = "signing_secret.secret of questions does not open: it was changed, or sealed \
+    for another row";
+
 pub(super) fn damaged_delivery() -> Vec<Damage> {
+    let secrets = "secrets are sealed, and open";
     let deliveries = "deliveries refer to destinations and events";
     let letters = "dead letters that are replayed have a delivery";
     let retries = "what waits for another attempt is to be delivered";
@@ -55,6 +59,16 @@ pub(super) fn damaged_delivery() -> Vec<Damage> {
             "update delivery set letter_id = null where id = 2",
             "update delivery set letter_id = 1 where id = 2",
             &[(letters, "dead letter 1: replaying, 0 deliveries")],
+        ),
+        damage(
+            "update destination set url = 'x' || url",
+            "update destination set url = substr(url, 2)",
+            &[(secrets, "destination.url of 1 is not sealed")],
+        ),
+        damage(
+            "update signing_secret set name = 'questions' where name = 'answers'",
+            "update signing_secret set name = 'answers' where name = 'questions'",
+            &[(secrets, MOVED)],
         ),
         damage(
             "update dead_letter set state = 'dead'",

@@ -13,6 +13,7 @@ use crate::delivery::destinations::input::{NewSecret, OVERLAP_S_DEFAULT};
 use crate::delivery::destinations::model::{DestinationKind, SigningKind};
 use crate::platform::command::{Caller, Changes, Command, Decision, Outcome};
 use crate::platform::etag::IfMatch;
+use crate::platform::seal::Sealer;
 
 statements! {
     INSERT_SECRET = "insert into destination_secret
@@ -61,7 +62,8 @@ pub async fn rotate(
 ) -> Result<(Outcome<Rotated, DestinationRefused>, Option<Made>)> {
     // One of each kind: which one is asked for is known behind the lock.
     let made = [Made::generate(0, SigningKind::Hmac)?, Made::generate(0, SigningKind::Ed25519)?];
-    let command = Rotate { destination_id, new, made: made.clone() };
+    let sealer = app.sealer.clone();
+    let command = Rotate { sealer, destination_id, new, made: made.clone() };
     let outcome = app.run(caller, command).await?;
     app.delivery.bell.ring();
     let shown = match &outcome {
@@ -75,6 +77,7 @@ pub async fn rotate(
 }
 
 struct Rotate {
+    sealer: Sealer,
     destination_id: i64,
     new: NewSecret,
     made: [Made; 2],
@@ -137,7 +140,7 @@ impl Command for Rotate {
         }
         let made = self.made.iter().find(|made| made.kind == kind).expect("one of each kind");
         let made = Made { number, ..made.clone() };
-        changes.store(Statement::new(&INSERT_SECRET, made.row(id, now)));
+        changes.store(Statement::new(&INSERT_SECRET, made.row(&self.sealer, id, now)));
         changes.store(Statement::new(&TOUCH, vec![id.into(), now.into()]));
         let mut fields = serde_json::Map::new();
         fields.insert(format!("secrets/{number}"), json!([null, kind]));

@@ -2,7 +2,7 @@
 //!
 //! What always holds:
 //! - A secret is shown once, in the answer to whoever has it made; answers that are kept to be
-//!   repeated, the audit trail and logs do not have it.
+//!   repeated, the audit trail and logs do not have it, and the database has it sealed.
 //! - At least one secret of a webhook signs for good.
 
 pub mod commands;
@@ -15,11 +15,17 @@ use utoipa::ToSchema;
 
 use super::model::SigningKind;
 use crate::delivery::signing::Secret;
+use crate::platform::seal::{Place, Sealer};
 
 pub(super) use commands::INSERT_SECRET;
 
 /// Secrets that one destination may have at the same time.
 pub const SECRETS_MAX: usize = 8;
+
+/// Where a sealed secret lies.
+pub(in crate::delivery) fn place(destination_id: i64, number: i64) -> Place {
+    Place::new("destination_secret", "secret", format_args!("{destination_id}/{number}"))
+}
 
 /// A secret that was made and is not stored yet.
 #[derive(Clone)]
@@ -56,12 +62,13 @@ impl Made {
     }
 
     /// The row of [`INSERT_SECRET`].
-    pub(super) fn row(&self, destination_id: i64, now: Timestamp) -> Vec<Value> {
+    pub(super) fn row(&self, sealer: &Sealer, destination_id: i64, now: Timestamp) -> Vec<Value> {
+        let place = place(destination_id, self.number);
         vec![
             destination_id.into(),
             self.number.into(),
             self.kind.as_str().into(),
-            self.secret.expose().as_str().into(),
+            sealer.seal(&place, self.secret.expose().as_bytes()).into(),
             now.into(),
         ]
     }

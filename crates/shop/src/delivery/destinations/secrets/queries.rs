@@ -30,17 +30,19 @@ pub struct KnownSecret {
 }
 
 impl KnownSecret {
-    fn read(row: &Row<'_>) -> Result<Self> {
-        let kind = kind(row, 1)?;
+    fn read(app: &App, destination_id: i64, row: &Row<'_>) -> Result<Self> {
+        let (number, kind) = (row.get(0)?, kind(row, 1)?);
         let public_key = match kind {
             SigningKind::Hmac => None,
             SigningKind::Ed25519 => {
                 let broken = |_| Error::Decode { column: 4, reason: "no secret".to_owned() };
-                let secret: Secret = row.get::<String>(4)?.parse().map_err(broken)?;
+                let place = super::place(destination_id, number);
+                let opened = app.sealer.open(&place, &row.get::<String>(4)?)?;
+                let secret: Secret = opened.text()?.parse().map_err(broken)?;
                 secret.public_key().map(|key| key.to_string())
             }
         };
-        let (number, created_at, ends_at) = (row.get(0)?, row.get(2)?, row.get(3)?);
+        let (created_at, ends_at) = (row.get(2)?, row.get(3)?);
         Ok(Self { number, kind, public_key, created_at, ends_at })
     }
 }
@@ -59,5 +61,6 @@ pub(super) fn kind(row: &Row<'_>, column: usize) -> Result<SigningKind> {
 /// The database's.
 pub async fn all(app: &App, destination_id: i64) -> Result<Vec<KnownSecret>> {
     let params = vec![destination_id.into(), app.clock.now().into()];
-    app.db.read(Statement::new(&SECRETS, params), KnownSecret::read).await
+    let read = |row: &Row<'_>| KnownSecret::read(app, destination_id, row);
+    app.db.read(Statement::new(&SECRETS, params), read).await
 }
