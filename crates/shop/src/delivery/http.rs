@@ -187,7 +187,7 @@ impl Outbound {
     ///
     /// # Errors
     /// When no head of an answer came.
-    pub async fn send(&self, outgoing: Outgoing) -> Result<Answer, SendError> {
+    pub async fn send(&self, outgoing: &Outgoing) -> Result<Answer, SendError> {
         let bound = outgoing.timeout;
         let deadline = Instant::now() + bound;
         let limit = outgoing.answer_bytes_max;
@@ -209,19 +209,19 @@ impl Outbound {
 }
 
 /// The request as it is sent, if it may be.
-fn request(outgoing: Outgoing) -> Result<Request<Full<Bytes>>, SendError> {
+fn request(outgoing: &Outgoing) -> Result<Request<Full<Bytes>>, SendError> {
     let url = guard::parse(&outgoing.url, outgoing.allow_private)?;
     let uri = Uri::try_from(url.as_str()).map_err(|_| Refusal::NotAUrl)?;
-    let mut request = Request::new(Full::new(outgoing.body));
-    *request.method_mut() = outgoing.method;
+    let mut request = Request::new(Full::new(outgoing.body.clone()));
+    *request.method_mut() = outgoing.method.clone();
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-    for (name, value) in outgoing.headers {
+    for (name, value) in &outgoing.headers {
         // A line break in a value would begin another header.
-        let value = HeaderValue::try_from(value).ok().filter(|_| !is_ours(&name));
+        let value = HeaderValue::try_from(value).ok().filter(|_| !is_ours(name));
         let value = value.ok_or_else(|| Refusal::Header(name.to_string()))?;
-        headers.insert(name, value);
+        headers.insert(name.clone(), value);
     }
     Ok(request)
 }

@@ -98,7 +98,7 @@ async fn an_answer_is_read_and_the_connection_kept() {
     for _ in 0..3 {
         let mut outgoing = get(&raw.url(), PATIENT);
         outgoing.headers.push((header::ACCEPT, "application/json".to_owned()));
-        let answer = outbound.send(outgoing).await.expect("an answer");
+        let answer = outbound.send(&outgoing).await.expect("an answer");
         assert_eq!((answer.status, answer.truncated), (201, false));
         assert_eq!(answer.header(header::LOCATION), Some("/posts/7"));
         assert_eq!(answer.body, r#"{"id":7}"#);
@@ -116,7 +116,7 @@ async fn redirects_are_not_followed() {
     let other = Raw::start(Then::Say(EMPTY)).await;
     let text = format!("HTTP/1.1 307 Go\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", other.url());
     let raw = Raw::start(Then::Say(text.leak())).await;
-    let answer = Outbound::new().send(get(&raw.url(), PATIENT)).await.expect("an answer");
+    let answer = Outbound::new().send(&get(&raw.url(), PATIENT)).await.expect("an answer");
     assert_eq!(answer.status, 307);
     assert_eq!(answer.header(header::LOCATION), Some(other.url().as_str()));
     assert_eq!((raw.connections(), other.connections()), (1, 0));
@@ -127,21 +127,21 @@ async fn slow_and_endless_bodies_are_cut() {
     let slow = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nfirst";
     let raw = Raw::start(Then::SayAndStall(slow)).await;
     let since = Instant::now();
-    let answer = Outbound::new().send(get(&raw.url(), IMPATIENT)).await.expect("a head came");
+    let answer = Outbound::new().send(&get(&raw.url(), IMPATIENT)).await.expect("a head came");
     assert!(since.elapsed() < PATIENT / 2, "{:?}", since.elapsed());
     assert_eq!((answer.status, &answer.body[..], answer.truncated), (200, &b"first"[..], true));
 
     let endless = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
     let raw = Raw::start(Then::SayForEver(endless)).await;
     let outgoing = Outgoing { answer_bytes_max: 100_000, ..get(&raw.url(), PATIENT) };
-    let answer = Outbound::new().send(outgoing).await.expect("a head came");
+    let answer = Outbound::new().send(&outgoing).await.expect("a head came");
     assert_eq!((answer.status, answer.body.len(), answer.truncated), (200, 100_000, true));
 
     let short = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwhole";
     let raw = Raw::start(Then::Say(short)).await;
     for (limit, body, truncated) in [(5, "whole", false), (4, "whol", true), (0, "", true)] {
         let outgoing = Outgoing { answer_bytes_max: limit, ..get(&raw.url(), PATIENT) };
-        let answer = Outbound::new().send(outgoing).await.expect("an answer");
+        let answer = Outbound::new().send(&outgoing).await.expect("an answer");
         assert_eq!((&answer.body[..], answer.truncated), (body.as_bytes(), truncated));
     }
 }
@@ -152,19 +152,19 @@ async fn errors_say_whether_it_was_sent() {
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let nobody = format!("http://{}/", closed.local_addr().expect("bound"));
     drop(closed);
-    let refused = outbound.send(get(&nobody, PATIENT)).await.expect_err("nobody listens");
+    let refused = outbound.send(&get(&nobody, PATIENT)).await.expect_err("nobody listens");
     assert!(matches!(refused, SendError::Unreachable(_)) && !refused.was_sent(), "{refused:?}");
 
     let raw = Raw::start(Then::Hang).await;
-    let cut = outbound.send(get(&raw.url(), PATIENT)).await.expect_err("no answer");
+    let cut = outbound.send(&get(&raw.url(), PATIENT)).await.expect_err("no answer");
     assert!(matches!(cut, SendError::Interrupted(_)) && cut.was_sent(), "{cut:?}");
 
     let raw = Raw::start(Then::Stall).await;
-    let late = outbound.send(get(&raw.url(), IMPATIENT)).await.expect_err("no answer");
+    let late = outbound.send(&get(&raw.url(), IMPATIENT)).await.expect_err("no answer");
     assert!(late == SendError::Timeout(IMPATIENT) && late.was_sent(), "{late:?}");
 
     let raw = Raw::start(Then::Say("what?\r\n\r\n")).await;
-    let senseless = outbound.send(get(&raw.url(), PATIENT)).await.expect_err("no answer");
+    let senseless = outbound.send(&get(&raw.url(), PATIENT)).await.expect_err("no answer");
     assert!(senseless.was_sent(), "{senseless:?}");
 }
 
@@ -173,7 +173,7 @@ async fn what_is_refused_is_not_sent() {
     let raw = Raw::start(Then::Say(EMPTY)).await;
     let outbound = Outbound::new();
     let public = Outgoing { allow_private: false, ..get(&raw.url(), PATIENT) };
-    let refused = outbound.send(public).await.expect_err("a private address");
+    let refused = outbound.send(&public).await.expect_err("a private address");
     assert!(matches!(refused, SendError::Blocked(_)) && !refused.was_sent(), "{refused:?}");
     for (name, value) in [
         (HeaderName::from_static("x-shop"), "a\r\nx-evil: 1"),
@@ -184,7 +184,7 @@ async fn what_is_refused_is_not_sent() {
     ] {
         let mut outgoing = get(&raw.url(), PATIENT);
         outgoing.headers.push((name.clone(), value.to_owned()));
-        let refused = outbound.send(outgoing).await.expect_err("not a header of ours");
+        let refused = outbound.send(&outgoing).await.expect_err("not a header of ours");
         assert_eq!(refused, SendError::Blocked(Refusal::Header(name.to_string())));
     }
     assert_eq!(raw.connections(), 0);
@@ -224,7 +224,7 @@ async fn a_name_that_becomes_private_is_blocked() {
     let url = "http://hooks.example:8080/";
     assert_eq!(outbound.check(url, false).await, Ok(()));
     let public = Outgoing::new(Method::POST, url, PATIENT);
-    let refused = outbound.send(public).await.expect_err("it points here now");
+    let refused = outbound.send(&public).await.expect_err("it points here now");
     let SendError::Blocked(Refusal::Address(address, _)) = refused else { panic!("{refused:?}") };
     assert_eq!((address.to_string().as_str(), turning.asked()), ("127.0.0.1", 2));
 }
@@ -237,7 +237,7 @@ async fn the_address_that_was_checked_is_the_one_connected_to() {
     let outbound = Outbound::with_resolver(turning.clone());
     let url = format!("http://hooks.example:{}/", raw.address.port());
     for _ in 0..2 {
-        let answer = outbound.send(get(&url, PATIENT)).await.expect("an answer");
+        let answer = outbound.send(&get(&url, PATIENT)).await.expect("an answer");
         assert_eq!(answer.status, 204);
     }
     assert_eq!((turning.asked(), raw.connections()), (1, 1));
@@ -246,13 +246,13 @@ async fn the_address_that_was_checked_is_the_one_connected_to() {
 
     // The kept connection is not for public destinations.
     let public = Outgoing { allow_private: false, ..get(&url, PATIENT) };
-    assert!(matches!(outbound.send(public).await, Err(SendError::Blocked(_))));
+    assert!(matches!(outbound.send(&public).await, Err(SendError::Blocked(_))));
 }
 
 #[tokio::test]
 async fn names_without_an_address_are_unreachable() {
     let outbound = Outbound::with_resolver(Turning::new(&[]));
-    let error = outbound.send(get("http://nobody.example/", PATIENT)).await.expect_err("nothing");
+    let error = outbound.send(&get("http://nobody.example/", PATIENT)).await.expect_err("nothing");
     assert!(matches!(&error, SendError::Unreachable(why) if why.contains("no address")), "{error}");
     let error = outbound.check("http://nobody.example/", true).await.expect_err("nothing");
     assert!(matches!(error, SendError::Unreachable(_)));

@@ -204,7 +204,7 @@ impl Reader<'_> {
         outgoing.headers.push((header::ACCEPT, "application/json".to_owned()));
         outgoing.allow_private = self.mirror.allow_private;
         outgoing.answer_bytes_max = ANSWER_BYTES_MAX;
-        let answer = self.outbound.send(outgoing).await;
+        let answer = self.outbound.send(&outgoing).await;
         let answer = answer.map_err(|error| unreadable(error.to_string()))?;
         if answer.status != 200 || answer.truncated {
             return Err(unreadable(format!("answered {}", answer.status)));

@@ -63,7 +63,7 @@ impl Client {
         auth: &Auth,
         now: Timestamp,
     ) -> (Told, Came) {
-        match self.outbound.send(self.outgoing(call, auth)).await {
+        match self.outbound.send(&self.outgoing(call, auth)).await {
             Ok(answer) => {
                 (told(&answer, self.is_refusal(call, &answer), now), self.read(call, &answer))
             }

@@ -141,8 +141,7 @@ async fn webhook(line: &Line, delivery: &Delivery) -> Attempted {
     outgoing.headers = envelope::webhook_headers(id, &key, now, signature);
     outgoing.body = body;
     outgoing.allow_private = line.target.allow_private;
-    let sent = outgoing.clone();
-    match judge(line.outbound.send(outgoing).await, &sent, now) {
+    match judge(line.outbound.send(&outgoing).await, &outgoing, now) {
         Ok(_) => Attempted::delivered(1, None),
         Err(failure) => Attempted::failed(failure),
     }

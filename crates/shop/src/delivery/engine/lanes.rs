@@ -39,11 +39,6 @@ impl Holding {
         let (lanes, yielding) = Default::default();
         Self { holder, lanes, yielding, until: Instant::now() }
     }
-
-    /// The lanes, as a list for a statement.
-    pub(super) fn numbers(&self) -> Vec<i64> {
-        self.lanes.keys().map(|lane| i64::from(*lane)).collect()
-    }
 }
 
 /// Attempts under way in each lane, those included of which the end is not stored yet.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runout_store::{Result, Row, Statement, Value};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::sql;
 use super::window::{Delivery, Failures, Thing};
-use super::worker::Worker;
+use super::worker::{DATABASE_PAUSE, Worker};
 
 /// Deliveries that are read at once.
 const PAGE: i64 = 500;
@@ -20,18 +21,49 @@ const OF_THING_MAX: i64 = 100;
 const THINGS_MAX: usize = 100_000;
 
 impl Worker {
-    /// Reads what waits, if there is room.
+    /// Reads what has waited for another attempt, and begins to read what else waits, if there is
+    /// room.
     pub(super) async fn read(&mut self) -> Result<()> {
         let read = self.try_read().await;
-        // Told once: a database that is gone for an hour is one event, not thousands.
-        match &read {
-            Err(error) if !self.unread => {
-                tracing::warn!(%error, "what waits for a destination could not be read");
-            }
-            _ => {}
+        if let Err(error) = &read {
+            self.could_not_read(error);
         }
-        self.unread = read.is_err();
         read
+    }
+
+    /// Everything is to be read from the beginning.
+    pub(super) fn read_anew(&mut self) {
+        self.reading = JoinSet::new();
+        (self.more, self.inherited, self.retries_read) = (true, None, false);
+    }
+
+    /// Told once: a database that is gone for an hour is one event, not thousands.
+    fn could_not_read(&mut self, error: &dyn std::fmt::Display) {
+        if !std::mem::replace(&mut self.unread, true) {
+            tracing::warn!(%error, "what waits for a destination could not be read");
+        }
+    }
+
+    /// Takes in a page that was read.
+    pub(super) fn take_in(&mut self, page: std::result::Result<Result<Vec<Delivery>>, JoinError>) {
+        let failed: Box<dyn std::fmt::Display> = match page {
+            Ok(Ok(read)) => {
+                self.unread = false;
+                let all = (read.len() as i64) < PAGE;
+                self.more |= !all;
+                if all && self.inherited.is_none() {
+                    let newest = read.last().map_or(self.window.mark(), |delivery| delivery.id);
+                    self.inherited = Some(newest);
+                }
+                self.window.take_in(read);
+                return;
+            }
+            Ok(Err(error)) => Box::new(error),
+            Err(error) => Box::new(error),
+        };
+        self.could_not_read(&failed);
+        self.more = true;
+        self.read_again_at = Instant::now() + DATABASE_PAUSE;
     }
 
     async fn try_read(&mut self) -> Result<()> {
@@ -57,23 +89,25 @@ impl Worker {
             self.window.reread(&thing, read, all);
         }
         let room = self.window.len() + PAGE as usize <= HELD_MAX;
-        if !self.more || !room || self.window.things() > THINGS_MAX {
+        let reads = self.more && self.reading.is_empty() && self.read_again_at <= Instant::now();
+        if !reads || !room || self.window.things() > THINGS_MAX {
             return Ok(());
         }
         let params = vec![
             self.line.target.id.into(),
             self.window.mark().into(),
-            Value::Ints(self.lanes.clone()),
+            self.lane_numbers(),
             PAGE.into(),
         ];
         let statement = Statement::new(&sql::WAITING, params);
-        let read = self.line.app.db.read(statement, read_delivery).await?;
-        self.more = read.len() as i64 == PAGE;
-        if !self.more && self.inherited.is_none() {
-            self.inherited = Some(read.last().map_or(self.window.mark(), |delivery| delivery.id));
-        }
-        self.window.take_in(read);
+        let db = self.line.app.db.clone();
+        self.more = false;
+        self.reading.spawn(async move { db.read(statement, read_delivery).await });
         Ok(())
+    }
+
+    fn lane_numbers(&self) -> Value {
+        Value::Ints(self.lanes.keys().map(|lane| i64::from(*lane)).collect())
     }
 
     async fn of_thing(&self, thing: &Thing) -> Result<Vec<Delivery>> {
@@ -89,7 +123,7 @@ impl Worker {
 
     /// Things that failed before, so that they wait on.
     async fn read_retries(&mut self) -> Result<()> {
-        let params = vec![self.line.target.id.into(), Value::Ints(self.lanes.clone())];
+        let params = vec![self.line.target.id.into(), self.lane_numbers()];
         let statement = Statement::new(&sql::RETRIES, params);
         let now = self.line.app.clock.now();
         let retries = self.line.app.db.read(statement, |row| {

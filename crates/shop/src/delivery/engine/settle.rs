@@ -180,8 +180,9 @@ impl Settle {
 
     /// Rows of remote records: to keep, and to forget. An id names one thing that is here: whoever
     /// comes second is known to be there, but not by a name.
-    fn records(&self, named: &Rows) -> Result<[Statement; 2]> {
-        let named = named.map(|row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+    fn records(&self, named: Option<&Rows>) -> Result<[Statement; 2]> {
+        let read = |rows: &Rows| rows.map(|row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)));
+        let named = named.map(read).transpose()?.unwrap_or_default();
         let mut named: BTreeMap<(String, String), i64> = named.into_iter().collect();
         let (mut kept, mut gone) = (Vec::new(), Vec::new());
         for settled in &self.settled {
@@ -247,9 +248,13 @@ impl Transaction for Settle {
     }
 
     fn load(&self) -> Vec<Statement> {
-        let origin = Arc::clone(&self.origin).into();
-        let named = Statement::new(&sql::NAMED, vec![origin, Value::Texts(self.keys())]);
         let failed: Vec<i64> = self.failed().map(|settled| settled.deliveries[0]).collect();
+        let keys = self.keys();
+        if failed.is_empty() && keys.is_empty() {
+            return Vec::new();
+        }
+        let origin = Arc::clone(&self.origin).into();
+        let named = Statement::new(&sql::NAMED, vec![origin, Value::Texts(keys)]);
         if failed.is_empty() {
             return vec![named];
         }
@@ -298,7 +303,7 @@ impl Transaction for Settle {
         statements.push(Statement::bulk(&sql::NO_RETRY, columns(cleared, 3)));
         statements.push(Statement::bulk(&sql::RETRY, columns(retries, 10)));
         statements.push(Statement::bulk(&sql::BURY, columns(buried, 15)));
-        statements.extend(self.records(&loaded[0])?);
+        statements.extend(self.records(loaded.first())?);
         if !at_rest.is_empty() {
             statements.push(Statement::new(&sql::LAID_TO_REST, vec![Value::Ints(at_rest)]));
         }

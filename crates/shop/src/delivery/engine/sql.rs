@@ -80,6 +80,11 @@ statements! {
     SECRETS = "select number, secret, ends_at from destination_secret
         where destination_id = $1 and (ends_at is null or ends_at > $2) order by number desc";
     /// Deliveries of the destination `$1` above `$2` in the lanes `$3`, at most `$4`.
+    ///
+    /// The table is empty in one moment and full in the next, and PostgreSQL's statistics of it
+    /// are of neither. So its planner is kept from guessing: of a limit that it does not know it
+    /// expects little, and takes the index in whose order the rows are asked for; and each event is
+    /// looked up by itself.
     WAITING = {
         sqlite: "select d.id, d.lane, d.outbox_id, d.entity, d.entity_id, d.letter_id, o.topic,
                 o.at, coalesce(d.payload, o.payload)
@@ -89,9 +94,11 @@ statements! {
             order by d.id limit $4",
         postgres: "select d.id, d.lane, d.outbox_id, d.entity, d.entity_id, d.letter_id, o.topic,
                 o.at, cast(coalesce(d.payload, o.payload) as text)
-            from delivery d join outbox o on o.id = d.outbox_id
-            where d.destination_id = $1 and d.id > $2 and d.lane = any($3)
-            order by d.id limit $4",
+            from (select * from delivery
+                where destination_id = $1 and id > $2 and lane = any($3)
+                order by id limit (select $4::bigint)) d
+            cross join lateral (select * from outbox where id = d.outbox_id offset 0) o
+            order by d.id",
     };
     /// Deliveries of one thing, up to the id `$4`.
     OF_THING = {
@@ -119,12 +126,16 @@ statements! {
         sqlite: "select id from delivery
             where destination_id = $1 and id in (select value from json_each($2))",
         postgres: "select id from delivery
-            where destination_id = $1 and id = any($2) order by id for update",
+            where destination_id = $1 and id = any(array(select unnest($2::bigint[])))
+            order by id for update",
     };
+    /// PostgreSQL does not see how many they are (see [`WAITING`]): by many it would be tempted to
+    /// look through all that a destination waits for.
     REMOVE = {
         sqlite: "delete from delivery
             where destination_id = $1 and id in (select value from json_each($2))",
-        postgres: "delete from delivery where destination_id = $1 and id = any($2)",
+        postgres: "delete from delivery
+            where destination_id = $1 and id = any(array(select unnest($2::bigint[])))",
     };
     /// Nothing, if the destination was deleted meanwhile.
     TALLY = "insert into destination_tally (destination_id, delivered, failed_attempts, dead,

@@ -2,13 +2,14 @@
 //! them. A task per destination, so that none waits for another; what they share is the number of
 //! attempts under way, handed out in the order in which they ask.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use runout_core::delivery::{Breaker, Pace};
+use runout_store::Result as DbResult;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -24,8 +25,12 @@ use super::window::{Delivery, Failures, Thing, Window};
 
 /// Ends that are stored in one transaction.
 const SETTLED_MAX: usize = 1_000;
+/// While there is other work, so many ends are gathered before they are stored ...
+const GATHERED: usize = 500;
+/// ... or for so long.
+const GATHER_MAX: Duration = Duration::from_millis(10);
 /// Pause after the database could not store or read.
-const DATABASE_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const DATABASE_PAUSE: Duration = Duration::from_millis(200);
 /// Pause of a thing that must let another one go first.
 const NOT_YET: Duration = Duration::from_millis(100);
 
@@ -54,7 +59,13 @@ pub(super) struct Worker {
     turn: u64,
     /// Ends that are not stored yet.
     settled: Vec<Ended>,
-    storing: JoinSet<Vec<Ended>>,
+    /// Since when the oldest of them waits.
+    gathering_since: Instant,
+    storing: JoinSet<Stored>,
+    /// A page of what waits, read beside the attempts.
+    pub(super) reading: JoinSet<DbResult<Vec<Delivery>>>,
+    /// Nothing is read before: the last reading failed.
+    pub(super) read_again_at: Instant,
     /// Things that others wait for, and that were given a delivery.
     sent_for: JoinSet<()>,
     /// There may be more to read.
@@ -65,7 +76,8 @@ pub(super) struct Worker {
     pub(super) retries_read: bool,
     /// The last reading failed.
     pub(super) unread: bool,
-    pub(super) lanes: Vec<i64>,
+    /// What the window is of: lanes with the epoch in which they are held.
+    pub(super) lanes: Arc<BTreeMap<u32, i64>>,
 }
 
 /// An end that is to be stored.
@@ -73,6 +85,12 @@ struct Ended {
     settled: Settled,
     afterwards: Afterwards,
     turn: u64,
+}
+
+/// Ends that are stored, and for each of them what follows and the turn.
+struct Stored {
+    settle: Arc<Settle>,
+    follows: Vec<(Afterwards, u64)>,
 }
 
 /// What the window is told when an end is stored.
@@ -106,13 +124,16 @@ impl Worker {
             under_way: HashMap::new(),
             turn: 0,
             settled: Vec::new(),
+            gathering_since: Instant::now(),
             storing: JoinSet::new(),
+            reading: JoinSet::new(),
+            read_again_at: Instant::now(),
             sent_for: JoinSet::new(),
             more: true,
             inherited: None,
             retries_read: false,
             unread: false,
-            lanes: Vec::new(),
+            lanes: Arc::default(),
         }
     }
 
@@ -127,20 +148,26 @@ impl Worker {
                 }
             }
             self.begin();
-            self.store();
-            let next = self.next_moment();
+            self.store_or_gather();
+            let (next, looks) = self.next_moment();
             let wants_slot = self.may_begin() > 0 && self.window.ready() > 0;
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(done) = self.attempts.join_next() => self.ended(done),
                 Some(stored) = self.storing.join_next() => self.stored(stored),
+                Some(page) = self.reading.join_next() => self.take_in(page),
                 Some(_) = self.sent_for.join_next() => self.more = true,
                 slot = Arc::clone(&self.slots).acquire_owned(), if wants_slot => {
                     self.begin_one(slot.expect("the slots are never closed"));
                 }
                 _ = self.wake.changed() => self.more = true,
                 _ = self.holding.changed() => {}
-                () = tokio::time::sleep_until(next) => self.more = true,
+                () = tokio::time::sleep_until(next) => self.more |= looks,
+            }
+            // Whoever else is ready goes first, so that a turn takes in many ends instead of one.
+            tokio::task::yield_now().await;
+            while let Some(done) = self.attempts.try_join_next() {
+                self.ended(done);
             }
             self.publish();
         }
@@ -151,25 +178,37 @@ impl Worker {
         self.began.elapsed().as_millis() as u64
     }
 
-    /// When to look again if nothing happens.
-    fn next_moment(&self) -> Instant {
-        let poll = Instant::now() + self.settings.poll;
+    /// When to go on if nothing happens, and whether to look for more then.
+    fn next_moment(&self) -> (Instant, bool) {
+        let now = Instant::now();
+        let poll = now + self.settings.poll;
         let opens = self.breaker.opens_at_ms().map(|ms| self.began + Duration::from_millis(ms));
-        let later = |moment: Instant| moment > Instant::now();
-        let opens = opens.filter(|moment| later(*moment));
-        [self.window.next_due(), opens].into_iter().flatten().fold(poll, Instant::min)
+        let [opens, reads] = [opens, Some(self.read_again_at)].map(|at| at.filter(|at| *at > now));
+        let moments = [self.window.next_due(), opens, reads].into_iter().flatten();
+        let next = moments.fold(poll, Instant::min);
+        let gathered = self.gathering_since + GATHER_MAX;
+        match self.gathers() && gathered < next {
+            true => (gathered, false),
+            false => (next, true),
+        }
     }
 
-    /// Notices that other lanes are held now; false if none may be used.
+    /// Notices that other lanes are held now, or the same ones anew; false if none may be used.
     fn follow_leases(&mut self) -> bool {
-        let holding = self.holding.borrow_and_update().clone();
-        let lanes = holding.numbers();
-        if lanes != self.lanes {
+        let (lanes, until) = {
+            let holding = self.holding.borrow_and_update();
+            (Arc::clone(&holding.lanes), holding.until)
+        };
+        // A renewal has a map of its own, which mostly says the same.
+        if !Arc::ptr_eq(&lanes, &self.lanes) {
+            let others = lanes != self.lanes;
             self.lanes = lanes;
-            self.window.start_over();
-            (self.more, self.inherited, self.retries_read) = (true, None, false);
+            if others {
+                self.window.start_over();
+                self.read_anew();
+            }
         }
-        if holding.until < Instant::now() {
+        if until < Instant::now() {
             // Another node may have taken over: what is under way here must not arrive after it.
             self.drop_attempts();
             return false;
@@ -187,10 +226,11 @@ impl Worker {
         self.attempts = JoinSet::new();
         // Their things are still marked as under way: all is forgotten, and read again.
         self.window = Window::default();
+        self.read_anew();
         for (_, (_, lane)) in self.under_way.drain() {
             self.busy.end(lane);
         }
-        self.lanes = Vec::new();
+        self.lanes = Arc::default();
     }
 
     /// How many attempts may be begun now.
@@ -277,6 +317,9 @@ impl Worker {
             });
         }
         let (settled, afterwards) = self.verdict(&job, attempted);
+        if self.settled.is_empty() {
+            self.gathering_since = Instant::now();
+        }
         self.settled.push(Ended { settled, afterwards, turn: job.turn });
     }
 
@@ -345,13 +388,32 @@ impl Worker {
         (Settled { end, ..settled }, Afterwards::Waits(Instant::now() + pause, failures))
     }
 
+    /// True while ends are gathered: as long as other things can be begun, nothing waits for what
+    /// is stored a little later, and few large transactions cost less than many small ones.
+    fn gathers(&self) -> bool {
+        let young = self.gathering_since.elapsed() < GATHER_MAX;
+        let few = (1..GATHERED).contains(&self.settled.len());
+        young && few && self.window.ready() > 0 && self.storing.is_empty()
+    }
+
+    fn store_or_gather(&mut self) {
+        if !self.gathers() {
+            self.store();
+        }
+    }
+
     /// Stores what has ended, one transaction at a time: while one commits the next one gathers.
     fn store(&mut self) {
         if !self.storing.is_empty() || self.settled.is_empty() {
             return;
         }
         let count = self.settled.len().min(SETTLED_MAX);
-        let batch: Vec<Ended> = self.settled.drain(..count).collect();
+        let (mut settled, mut follows) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for ended in self.settled.drain(..count) {
+            settled.push(ended.settled);
+            follows.push((ended.afterwards, ended.turn));
+        }
+        self.gathering_since = Instant::now();
         let holding = self.holding.borrow().clone();
         let settle = Arc::new(Settle {
             destination_id: self.line.target.id,
@@ -359,7 +421,7 @@ impl Worker {
             holder: holding.holder,
             lanes: holding.lanes,
             now: self.line.app.clock.now(),
-            settled: batch.iter().map(|ended| ended.settled.clone()).collect(),
+            settled,
         });
         let db = self.line.app.db.clone();
         self.storing.spawn(async move {
@@ -371,17 +433,17 @@ impl Worker {
                 }
                 tokio::time::sleep(DATABASE_PAUSE).await;
             }
-            batch
+            Stored { settle, follows }
         });
     }
 
-    fn stored(&mut self, stored: Result<Vec<Ended>, tokio::task::JoinError>) {
-        let Ok(stored) = stored else {
+    fn stored(&mut self, stored: Result<Stored, tokio::task::JoinError>) {
+        let Ok(Stored { settle, follows }) = stored else {
             tracing::error!("storing what became of deliveries failed in an unforeseen way");
             self.drop_attempts();
             return;
         };
-        for Ended { settled, afterwards, turn } in stored {
+        for (settled, (afterwards, turn)) in settle.settled.iter().zip(follows) {
             let thing = &settled.thing;
             if self.under_way.get(thing).is_none_or(|(current, _)| *current != turn) {
                 continue; // Everything was forgotten meanwhile, and begun anew.

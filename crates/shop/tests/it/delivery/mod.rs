@@ -1,5 +1,6 @@
 //! Changes reach other systems: once each, in order per thing, whatever fails.
 
+mod backlog;
 mod brokers;
 mod campaign;
 mod mirrors;

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// A request that came.
@@ -41,6 +42,8 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
     pub after: Duration,
+    /// It waits for a permit.
+    pub gate: Option<Arc<Semaphore>>,
 }
 
 pub fn reply(status: u16) -> Reply {
@@ -85,6 +88,9 @@ impl Receiver {
             async move {
                 let reply = answer(&request, before);
                 tokio::time::sleep(reply.after).await;
+                if let Some(gate) = &reply.gate {
+                    gate.acquire().await.expect("it is never closed").forget();
+                }
                 respond(reply)
             }
         };

@@ -1,11 +1,14 @@
 //! Webhooks: signed, retried, given up, in order.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use runout_core::delivery::Retries;
 use runout_shop::delivery::Settings;
+use runout_store::Engine;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::receiver::{Came, Receiver, Reply, reply};
 use super::{DELIVERED, Engined, LEASE, WAITING, becomes, commit, destination, number, settings};
@@ -176,6 +179,45 @@ on_both_engines! {
         let asked = slow.came().len();
         assert!(asked < 100, "{asked} attempts at a receiver that never answers");
         engine.kill().await;
+    }
+
+    /// Another node had the lanes in between: what it has delivered is not sent again.
+    async fn what_was_read_is_forgotten_when_the_lanes_come_back(shop: TestShop) {
+        let app = &shop.app;
+        let gate = Arc::new(Semaphore::new(0));
+        let closed = Arc::clone(&gate);
+        let receiver =
+            Receiver::start(move |_, _| Reply { gate: Some(Arc::clone(&closed)), ..reply(204) })
+                .await;
+        destination(app, 1, "webhook", &receiver.url, None).await;
+        let engine = Engined::start(app, Settings { concurrency_max: 1, ..settings() });
+        let events: Vec<_> = (1..=20).map(|id| ("post.updated", id, payload(id, 1))).collect();
+        commit(app, &events).await;
+        receiver.has_come(1).await;
+        // The second one may be on its way before the others are read.
+        becomes(app, "select count(*) from delivery", 20).await;
+        let taken = "delete from delivery; update delivery_lane set epoch = epoch + 2";
+        app.db.script(taken).await.expect("another node's work");
+        // Two renewals: the first has seen it, and whoever follows it has done so by the second.
+        for _ in 0..2 {
+            shop.clock.advance(Duration::from_millis(1));
+            let wanted = (shop.clock.now() + LEASE).as_microsecond();
+            let ends_at = match app.db.engine() {
+                Engine::Sqlite => "select min(ends_at) from delivery_lane",
+                Engine::Postgres => {
+                    "select cast(extract(epoch from min(ends_at)) * 1000000 as bigint)
+                        from delivery_lane"
+                }
+            };
+            becomes(app, ends_at, wanted).await;
+        }
+        gate.add_permits(100);
+        commit(app, &[("post.updated", 99, payload(99, 1))]).await;
+        becomes(app, WAITING, 0).await;
+        let came: Vec<_> = receiver.came().iter().map(|came| came.data()["id"].clone()).collect();
+        assert_eq!(came.len(), 2, "{came:?}");
+        assert_eq!(came[1], 99);
+        engine.stop().await;
     }
 
     async fn a_node_that_dies_is_replaced(shop: TestShop) {

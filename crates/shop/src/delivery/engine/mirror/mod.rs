@@ -190,8 +190,7 @@ impl Call<'_> {
 
     /// Sends; a 404 comes back as none.
     async fn send(&self, outgoing: Outgoing) -> Result<Option<Answer>, Failure> {
-        let sent = outgoing.clone();
-        match judge(self.line.outbound.send(outgoing).await, &sent, self.now()) {
+        match judge(self.line.outbound.send(&outgoing).await, &outgoing, self.now()) {
             Ok(answer) => Ok(Some(answer)),
             Err(failure) if failure.status == Some(404) => Ok(None),
             Err(failure) if failure.status == Some(410) => {
@@ -289,11 +288,10 @@ impl Call<'_> {
             }
         }
         let outgoing = self.outgoing(Method::POST, self.collection(), Some(body));
-        let sent = outgoing.clone();
-        let answer = judge(line.outbound.send(outgoing).await, &sent, self.now())?;
+        let answer = judge(line.outbound.send(&outgoing).await, &outgoing, self.now())?;
         if answer.truncated {
             // It was created; what it is called there was lost with the rest of the answer.
-            return Err(Trouble::Failed(cut_off(&sent, &answer)));
+            return Err(Trouble::Failed(cut_off(&outgoing, &answer)));
         }
         let created: Option<Value> = serde_json::from_slice(&answer.body).ok();
         let Some(key) = created.as_ref().and_then(key_of) else {
