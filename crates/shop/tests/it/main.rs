@@ -73,3 +73,11 @@ mod taxes;
 mod tickets;
 mod verify;
 mod webhook_signatures;
+
+use std::alloc::System;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// Counts what is in use, for whoever asserts how much that may be.
+#[global_allocator]
+static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

@@ -38,8 +38,9 @@ impl Loader {
         let params = vec![Value::Ints(ids), Arc::clone(&self.holder).into()];
         let mut rows =
             self.db.read(Statement::new(&sql::HELD, params), |row| self.row(row)).await?;
+        let mut parcels = self.parcels(&rows).await?;
         for row in &mut rows {
-            row.parcels = self.parcels(row.id).await?;
+            row.parcels = parcels.remove(&row.id).unwrap_or_default();
             if orphans[&row.id] {
                 row.limits.taken_over(self.now);
             }
@@ -95,10 +96,17 @@ impl Loader {
         }
     }
 
-    async fn parcels(&self, channel_id: i64) -> Result<VecDeque<Parcelled>> {
-        let params = vec![channel_id.into(), PARCELS_MAX.into()];
-        let parcels = self.db.read(Statement::new(&sql::PROCESSES_DUE, params), parcel).await?;
-        Ok(parcels.into())
+    /// The parcels of channels, by the channel.
+    async fn parcels(&self, rows: &[Row]) -> Result<BTreeMap<i64, VecDeque<Parcelled>>> {
+        let ids = rows.iter().map(|row| row.id).collect();
+        let params = vec![Value::Ints(ids), PARCELS_MAX.into()];
+        let due = Statement::new(&sql::PROCESSES_DUE, params);
+        let due = self.db.read(due, |row| Ok((row.get(0)?, parcel(row)?))).await?;
+        let mut parcels: BTreeMap<i64, VecDeque<Parcelled>> = BTreeMap::new();
+        for (channel_id, parcel) in due {
+            parcels.entry(channel_id).or_default().push_back(parcel);
+        }
+        Ok(parcels)
     }
 
     /// Details of a channel that are to be fetched.
@@ -110,21 +118,21 @@ impl Loader {
 }
 
 fn parcel(row: &DbRow<'_>) -> Result<Parcelled> {
-    let state = word(row, 1, ProcessState::parse)?;
-    let process_id: Option<String> = row.get(2)?;
+    let state = word(row, 2, ProcessState::parse)?;
+    let process_id: Option<String> = row.get(3)?;
     let stage = match (state, process_id) {
         (ProcessState::Pending, Some(process_id)) => Stage::Pending(process_id),
         (ProcessState::Queued, _) => Stage::Queued(read_parcel(row)?),
         _ => Stage::Orphaned,
     };
-    Ok(Parcelled { id: row.get(0)?, due_at: row.get(8)?, created_at: row.get(9)?, stage })
+    Ok(Parcelled { id: row.get(1)?, due_at: row.get(9)?, created_at: row.get(10)?, stage })
 }
 
 fn read_parcel(row: &DbRow<'_>) -> Result<Parcel> {
-    let code: Option<String> = row.get(6)?;
+    let code: Option<String> = row.get(7)?;
     let carriage = match code {
-        Some(code) => Carriage::Transporter { code, track_and_trace: row.get(7)? },
-        None => Carriage::Label(row.get::<Option<String>>(5)?.unwrap_or_default()),
+        Some(code) => Carriage::Transporter { code, track_and_trace: row.get(8)? },
+        None => Carriage::Label(row.get::<Option<String>>(6)?.unwrap_or_default()),
     };
-    Ok(Parcel { items: json(row, 3)?, reference: row.get(4)?, carriage })
+    Ok(Parcel { items: json(row, 4)?, reference: row.get(5)?, carriage })
 }

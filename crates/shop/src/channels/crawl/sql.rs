@@ -88,12 +88,23 @@ statements! {
     DETAILS_DUE = "select id, remote_id from shipment
         where channel_id = $1 and detail_due_at <= $2
         order by detail_due_at desc, id limit $3";
-    /// What is to be shipped, or asked about, by `$2`.
-    PROCESSES_DUE = "select id, state, process_id, items, reference, shipping_label_id,
-            transporter_code, track_and_trace, due_at, created_at
-        from channel_process
-        where channel_id = $1 and due_at is not null
-        order by due_at, id limit $2";
+    /// What is to be shipped, or asked about, of each of the channels `$1`, at most `$2`.
+    PROCESSES_DUE = {
+        sqlite: "select p.channel_id, p.id, p.state, p.process_id, p.items, p.reference,
+                p.shipping_label_id, p.transporter_code, p.track_and_trace, p.due_at, p.created_at
+            from json_each($1) c cross join channel_process p on p.id in (
+                select d.id from channel_process d
+                where d.channel_id = c.value and d.due_at is not null
+                order by d.due_at, d.id limit $2)
+            order by p.channel_id, p.due_at, p.id",
+        postgres: "select p.channel_id, p.id, p.state, p.process_id, p.items, p.reference,
+                p.shipping_label_id, p.transporter_code, p.track_and_trace, p.due_at, p.created_at
+            from unnest($1::bigint[]) as c (channel_id) cross join lateral (
+                select d.* from channel_process d
+                where d.channel_id = c.channel_id and d.due_at is not null
+                order by d.due_at, d.id limit $2) p
+            order by p.channel_id, p.due_at, p.id",
+    };
 
     // --- what came of calls ----------------------------------------------------------------------
     /// The channels `$1`, locked: who holds them, and how they are meant to be.
@@ -244,7 +255,4 @@ statements! {
                 as c (id, state, process_id, shipment_id, error, due_at, updated_at)
             where p.id = c.id",
     };
-    /// Of the channel `$1`: the earliest moment at which something is to be shipped or asked about.
-    NEXT_PROCESS = "select min(due_at) from channel_process
-        where channel_id = $1 and due_at is not null";
 }
