@@ -12,6 +12,7 @@
 
 mod breaker;
 mod figures;
+mod recent;
 mod shared;
 mod versions;
 
@@ -25,6 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::figures::Counts;
+use self::recent::Recent;
 use self::shared::Shared;
 use self::versions::{Readings, Stamp, Versions};
 use super::clock::Clock;
@@ -79,6 +81,7 @@ impl From<Wanted<'_>> for Key {
 pub struct AnswerCache {
     /// None: this node keeps nothing.
     answers: Option<moka::future::Cache<Key, Bytes>>,
+    recent: Recent,
     readings: Readings,
     /// Beyond this node, if the shop has Redis.
     shared: Option<Shared>,
@@ -106,6 +109,7 @@ impl AnswerCache {
         let Config { currency, country, shop, .. } = config;
         Self {
             answers: (bytes_max > 0).then(|| keeping(bytes_max)),
+            recent: Recent::default(),
             readings: Readings::new(config.cache.stale_max()),
             shared: Shared::new(&config.cache, sealer, Arc::clone(&counts)),
             shape: format!("{} {currency:?} {country:?} {shop:?}", env!("CARGO_PKG_VERSION")),
@@ -166,7 +170,16 @@ impl AnswerCache {
     }
 
     async fn kept(&self, wanted: &Wanted<'_>) -> Option<Bytes> {
-        let answer = self.answers.as_ref()?.get(wanted).await?;
+        let answers = self.answers.as_ref()?;
+        let recent = self.recent.get(wanted);
+        let answer = match recent {
+            Some(answer) => answer,
+            None => {
+                let answer = answers.get(wanted).await?;
+                self.recent.put(wanted, &answer);
+                answer
+            }
+        };
         self.counts.hits.add_one();
         Some(answer)
     }
