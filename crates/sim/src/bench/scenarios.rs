@@ -56,8 +56,8 @@ pub struct Options {
     /// Only a part: `events` (the cached list), `delivery` or `channels`.
     #[arg(long, default_value = "")]
     only: String,
-    /// Only the engine whose name contains this.
-    #[arg(long, default_value = "")]
+    /// Only one engine: `sqlite` or `postgres`.
+    #[arg(long, default_value = "", value_parser = ["", "sqlite", "postgres"], hide_possible_values = true)]
     engine: String,
     /// Only what pages cost; the results are printed, not written.
     #[arg(long)]
@@ -110,7 +110,7 @@ const DELIVERY_ONLY: &str = "delivery";
 const CHANNELS_ONLY: &str = "channels";
 
 fn wanted(options: &Options, name: &str) -> bool {
-    name.contains(&options.engine)
+    options.engine.is_empty() || options.engine == name
 }
 
 async fn engine(

@@ -35,6 +35,8 @@ pub(super) struct Line {
 pub(super) struct Job {
     /// Tells it from earlier attempts for the same thing.
     pub turn: u64,
+    /// In which its lane was held when it began.
+    pub epoch: Option<i64>,
     pub thing: Thing,
     /// What waits of the thing, oldest first; a webhook takes the first.
     pub deliveries: Vec<Delivery>,

@@ -75,7 +75,10 @@ impl Worker {
             self.retries_read = true;
         }
         self.window.wake(Instant::now());
-        while self.window.len() < HELD_MAX
+        // Not while a page is on its way: it may have what ended meanwhile, and a thing that was
+        // found to have nothing left would be taken for a new one.
+        while self.reading.is_empty()
+            && self.window.len() < HELD_MAX
             && let Some(thing) = self.window.next_behind()
         {
             let read = match self.of_thing(&thing).await {

@@ -19,6 +19,8 @@ use crate::platform::command::{columns, next_ids};
 pub(crate) struct Settled {
     pub thing: Thing,
     pub lane: u32,
+    /// In which the lane was held when the attempt began.
+    pub epoch: Option<i64>,
     /// The deliveries that this is about, oldest first. A failure is about the first one.
     pub deliveries: Vec<i64>,
     /// The letters among them.
@@ -78,8 +80,6 @@ pub(super) struct Settle {
     /// Where a mirror's records lie.
     pub origin: Arc<str>,
     pub holder: Arc<str>,
-    /// The lanes with the epoch in which the attempts began.
-    pub lanes: Arc<BTreeMap<u32, i64>>,
     pub now: Timestamp,
     pub settled: Vec<Settled>,
 }
@@ -111,9 +111,10 @@ impl Settle {
             held.map(|row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect();
         let there: BTreeSet<i64> = there.map(|row| row.get(0))?.into_iter().collect();
         let counts = |settled: &&Settled| {
-            let mine = self.lanes.get(&settled.lane);
             let epoch = held.get(&i64::from(settled.lane));
-            mine.is_some() && mine == epoch && there.contains(&settled.deliveries[0])
+            settled.epoch.is_some()
+                && settled.epoch.as_ref() == epoch
+                && there.contains(&settled.deliveries[0])
         };
         Ok(self.failed().filter(counts).collect())
     }

@@ -163,6 +163,13 @@ impl Window {
         }
     }
 
+    /// A thing under way is another node's from now on.
+    pub(super) fn forget(&mut self, thing: &Thing) {
+        let queue = self.things.remove(thing).expect("what is under way is known");
+        assert_eq!(queue.standing, Standing::Underway);
+        self.deliveries -= queue.deliveries.len();
+    }
+
     /// A thing under way has to wait until a moment.
     pub(super) fn wait(&mut self, thing: &Thing, until: Instant, failures: Failures) {
         let queue = self.things.get_mut(thing).expect("what is under way is known");

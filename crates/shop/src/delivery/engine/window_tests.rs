@@ -23,7 +23,9 @@ fn delivery(id: i64, thing: i64) -> Delivery {
 #[derive(Debug, Clone)]
 enum Step {
     Commit(i64),
+    /// A page begins to be read, and is taken in later.
     Load(usize),
+    TakeIn,
     Begin,
     End(usize, usize),
     Fail(usize, u64),
@@ -37,6 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (0i64..5).prop_map(Step::Commit),
         2 => (1usize..6).prop_map(Step::Load),
+        2 => Just(Step::TakeIn),
         4 => Just(Step::Begin),
         3 => (any::<usize>(), 1usize..4).prop_map(|(which, count)| Step::End(which, count)),
         2 => (any::<usize>(), 0u64..20).prop_map(|(which, ms)| Step::Fail(which, ms)),
@@ -54,15 +57,22 @@ struct World {
     window: Window,
     table: BTreeMap<i64, i64>,
     newest: i64,
+    /// On its way from the table.
+    page: Option<Vec<Delivery>>,
     underway: Vec<Thing>,
     delivered: BTreeMap<i64, Vec<i64>>,
 }
 
 impl World {
     fn load(&mut self, limit: usize) {
-        let above = self.table.range(self.window.mark() + 1..).take(limit);
-        let read = above.map(|(id, thing)| delivery(*id, *thing)).collect();
-        self.window.take_in(read);
+        if self.page.is_none() {
+            let above = self.table.range(self.window.mark() + 1..).take(limit);
+            self.page = Some(above.map(|(id, thing)| delivery(*id, *thing)).collect());
+        }
+    }
+
+    fn take_in(&mut self) {
+        self.window.take_in(self.page.take().unwrap_or_default());
     }
 
     fn begin(&mut self) {
@@ -85,7 +95,11 @@ impl World {
         self.window.ended(&thing, ids.len());
     }
 
+    /// Not while a page is on its way: see the worker's reading.
     fn reread(&mut self, limit: usize) {
+        if self.page.is_some() {
+            return;
+        }
         let Some(thing) = self.window.next_behind() else { return };
         let of_thing = self.table.range(..=self.window.mark()).filter(|(_, of)| **of == thing.id);
         let read: Vec<_> = of_thing.map(|(id, of)| delivery(*id, *of)).take(limit).collect();
@@ -107,6 +121,7 @@ proptest! {
                     world.table.insert(world.newest, thing);
                 }
                 Step::Load(limit) => world.load(limit),
+                Step::TakeIn => world.take_in(),
                 Step::Begin => world.begin(),
                 Step::End(which, count) => world.end(which, count),
                 Step::Fail(which, ms) if !world.underway.is_empty() => {
@@ -120,12 +135,16 @@ proptest! {
                         world.window.still_behind(thing);
                     }
                 }
-                Step::StartOver => world.window.start_over(),
+                Step::StartOver => {
+                    world.window.start_over();
+                    world.page = None;
+                }
                 Step::Fail(..) => {}
             }
         }
         for _ in 0..2_000 {
             world.load(3);
+            world.take_in();
             world.window.wake(at(1_000));
             world.reread(2);
             world.begin();

@@ -141,14 +141,27 @@ impl Worker {
     /// it.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         loop {
-            if !self.follow_leases() || self.read().await.is_err() {
+            if !self.follow_leases() {
+                // Nothing may be begun; what is under way, or has ended, ends as usual.
+                self.store();
                 tokio::select! {
                     () = stop.cancelled() => break,
+                    Some(done) = self.attempts.join_next() => self.ended(done),
+                    Some(stored) = self.storing.join_next() => self.stored(stored),
+                    _ = self.holding.changed() => {}
                     () = tokio::time::sleep(DATABASE_PAUSE) => {}
                 }
+                self.publish();
+                continue;
+            }
+            if self.read().await.is_err() {
+                let pause = tokio::time::sleep(DATABASE_PAUSE);
+                let _stopped = stop.run_until_cancelled(pause).await;
             }
             self.begin();
-            self.store_or_gather();
+            if !self.gathers() {
+                self.store();
+            }
             let (next, looks) = self.next_moment();
             let wants_slot = self.may_begin() > 0 && self.window.ready() > 0;
             tokio::select! {
@@ -158,7 +171,7 @@ impl Worker {
                 Some(page) = self.reading.join_next() => self.take_in(page),
                 Some(_) = self.sent_for.join_next() => self.more = true,
                 slot = Arc::clone(&self.slots).acquire_owned(), if wants_slot => {
-                    self.begin_one(slot.expect("the slots are never closed"));
+                    _ = self.begin_one(slot.expect("the slots are never closed"));
                 }
                 _ = self.wake.changed() => self.more = true,
                 _ = self.holding.changed() => {}
@@ -218,11 +231,10 @@ impl Worker {
 
     /// Forgets everything, as if this worker had just begun.
     fn drop_attempts(&mut self) {
-        if self.attempts.is_empty() && self.under_way.is_empty() {
-            return;
+        if !self.attempts.is_empty() {
+            let (destination, attempts) = (self.line.target.id, self.attempts.len());
+            tracing::warn!(destination, attempts, "attempts were dropped; they come again");
         }
-        let (destination, attempts) = (self.line.target.id, self.attempts.len());
-        tracing::warn!(destination, attempts, "attempts were dropped; they come again");
         self.attempts = JoinSet::new();
         // Their things are still marked as under way: all is forgotten, and read again.
         self.window = Window::default();
@@ -247,15 +259,18 @@ impl Worker {
     fn begin(&mut self) {
         while self.may_begin() > 0 && self.window.ready() > 0 {
             let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else { return };
-            self.begin_one(slot);
+            if !self.begin_one(slot) {
+                return;
+            }
         }
     }
 
-    fn begin_one(&mut self, slot: OwnedSemaphorePermit) {
+    /// False if the lease has ended.
+    fn begin_one(&mut self, slot: OwnedSemaphorePermit) -> bool {
         if self.holding.borrow().until < Instant::now() {
-            return;
+            return false;
         }
-        let Some(thing) = self.window.begin() else { return };
+        let Some(thing) = self.window.begin() else { return false };
         let mirrors = self.line.target.kind == Kind::Rest;
         let wanted = if mirrors { usize::MAX } else { 1 };
         let deliveries: Vec<Delivery> = self.window.of(&thing).take(wanted).cloned().collect();
@@ -265,6 +280,7 @@ impl Worker {
         self.under_way.insert(thing.clone(), (self.turn, first.lane));
         let job = Arc::new(Job {
             turn: self.turn,
+            epoch: self.lanes.get(&first.lane).copied(),
             inherited: self.inherited.is_none_or(|newest| first.id <= newest),
             failures: self.window.failures(&thing),
             thing,
@@ -277,6 +293,7 @@ impl Worker {
             let attempted = made.unwrap_or_else(|_| Attempted::failed(Failure::unforeseen()));
             Done { job, attempted, _slot: slot }
         });
+        true
     }
 
     /// Takes in how an attempt ended.
@@ -329,6 +346,7 @@ impl Worker {
         let mut settled = Settled {
             thing: job.thing.clone(),
             lane: covered[0].lane,
+            epoch: job.epoch,
             deliveries: covered.iter().map(|delivery| delivery.id).collect(),
             letters: covered.iter().filter_map(|delivery| delivery.letter).collect(),
             end: End::Delivered,
@@ -382,9 +400,8 @@ impl Worker {
         let asked =
             failure.after.map_or(Duration::ZERO, |after| after.min(self.settings.after_max));
         let pause = Duration::from_millis(pause_ms).max(asked);
-        let due_at = now + pause;
         let (status, error) = (failure.status, failure.error);
-        let end = End::Retry { due_at, failures, status, error };
+        let end = End::Retry { due_at: now + pause, failures, status, error };
         (Settled { end, ..settled }, Afterwards::Waits(Instant::now() + pause, failures))
     }
 
@@ -394,12 +411,6 @@ impl Worker {
         let young = self.gathering_since.elapsed() < GATHER_MAX;
         let few = (1..GATHERED).contains(&self.settled.len());
         young && few && self.window.ready() > 0 && self.storing.is_empty()
-    }
-
-    fn store_or_gather(&mut self) {
-        if !self.gathers() {
-            self.store();
-        }
     }
 
     /// Stores what has ended, one transaction at a time: while one commits the next one gathers.
@@ -414,12 +425,10 @@ impl Worker {
             follows.push((ended.afterwards, ended.turn));
         }
         self.gathering_since = Instant::now();
-        let holding = self.holding.borrow().clone();
         let settle = Arc::new(Settle {
             destination_id: self.line.target.id,
             origin: Arc::clone(&self.line.target.origin),
-            holder: holding.holder,
-            lanes: holding.lanes,
+            holder: Arc::clone(&self.holding.borrow().holder),
             now: self.line.app.clock.now(),
             settled,
         });
@@ -450,6 +459,10 @@ impl Worker {
             }
             self.under_way.remove(thing);
             self.busy.end(settled.lane);
+            if !self.lanes.contains_key(&settled.lane) {
+                self.window.forget(thing);
+                continue;
+            }
             match afterwards {
                 Afterwards::Done => self.window.ended(thing, settled.deliveries.len()),
                 Afterwards::Waits(until, failures) => self.window.wait(thing, until, failures),

@@ -3,6 +3,7 @@
 //!
 //! A place belongs to a query and holds its newest answer, until another query falls on the same
 //! place. Keys have their versions in them, so an answer that lies here too long is never given.
+//! All of them take four megabytes at most, beside what the settings allow the cache.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::RwLock;

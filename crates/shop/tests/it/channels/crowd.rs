@@ -18,6 +18,9 @@ fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").expect("Linux tells").count()
 }
 
+/// Channels in the hands of a node.
+const HELD: &str = "select count(*) from channel_sync where holder is not null";
+
 fn number(variable: &str, default: u32) -> u32 {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
 }
@@ -38,11 +41,12 @@ on_both_engines! {
         let before = threads();
         let crawling = stage.crawl();
         stage.until_some("select count(*) from shipment where state = 'stored'").await;
-        let (during, mut in_use) = (threads(), Vec::new());
-        while stage.is_under_way().await {
+        let (during, mut in_use) = (threads(), vec![heap()]);
+        while stage.count(HELD).await == i64::from(channels) {
             in_use.push(heap());
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
+        stage.until_synced().await;
         // What remains is shared by all of them, or the stand-in's: connections, what was learned.
         let remains = heap();
         crawling.stop().await;
