@@ -57,7 +57,7 @@ pub struct Options {
     #[arg(long, default_value = "")]
     only: String,
     /// Only one engine: `sqlite` or `postgres`.
-    #[arg(long, default_value = "", value_parser = ["", "sqlite", "postgres"], hide_possible_values = true)]
+    #[arg(long, default_value = "", value_parser = ["", "sqlite", "postgres"])]
     engine: String,
     /// Only what pages cost; the results are printed, not written.
     #[arg(long)]
