@@ -32,6 +32,16 @@ async fn every_statement_is_the_same_on_both_engines() {
     }
 }
 
+/// SQLite reads the second of two lists that are joined anew for each element of the first, unless
+/// it is told to keep it: what took a thousand elements no time takes seconds for ten thousand.
+#[test]
+fn lists_are_joined_in_linear_time() {
+    for sql in runout_shop::app::statements() {
+        let text = sql.sqlite;
+        assert!(!text.contains("join json_each("), "{}: use a materialized list\n{text}", sql.name);
+    }
+}
+
 on_both_engines! {
     async fn migrating_again_changes_nothing(shop: TestShop) {
         let ran = migrate(&shop.app.db).await.expect("migrates");

@@ -40,12 +40,13 @@ pub(super) async fn run(
     url: &dyn Fn(&str) -> String,
     lines: &mut Vec<Line>,
 ) -> Result<()> {
-    for (kind, name) in [
+    let singles = [
         (LimitKind::SlidingWindow, "sliding window"),
         (LimitKind::FixedWindow, "fixed windows"),
         (LimitKind::TokenBucket, "token bucket"),
         (LimitKind::Concurrency, "calls at a time"),
-    ] {
+    ];
+    for (kind, name) in singles.into_iter().filter(|_| !bench.options.crowd) {
         single(bench, &url("bench_channel"), (kind, name), lines).await?;
     }
     crowd(bench, &url("bench_channels"), lines).await

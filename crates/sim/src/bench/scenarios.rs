@@ -53,6 +53,9 @@ pub struct Options {
     /// Shipments that each of them has.
     #[arg(long, default_value_t = 200)]
     pub(super) shipments: u32,
+    /// Of the channels only the crowd.
+    #[arg(long)]
+    pub(super) crowd: bool,
     /// Only a part: `events` (the cached list), `delivery` or `channels`.
     #[arg(long, default_value = "")]
     only: String,

@@ -117,10 +117,12 @@ statements! {
             from channel_sync s join channel c on c.id = s.channel_id
             where s.channel_id = any($1) order by s.channel_id for update of s",
     };
-    /// Which of the shipments are known.
+    /// Which of the shipments are known. SQLite would read one list anew for each element of the
+    /// other: it is told to keep it.
     KNOWN = {
-        sqlite: "select s.channel_id, s.remote_id
-            from json_each($1) c cross join json_each($2) r on r.key = c.key
+        sqlite: "with r as materialized (select key, value from json_each($2))
+            select s.channel_id, s.remote_id
+            from json_each($1) c cross join r on r.key = c.key
             cross join shipment s on s.channel_id = c.value and s.remote_id = r.value",
         postgres: "select s.channel_id, s.remote_id
             from unnest($1::bigint[], $2::text[]) as a (channel_id, remote_id)

@@ -33,9 +33,10 @@ statements! {
     };
     /// Events whose ids lie from `$1[i]` to `$2[i]`.
     IN_GAPS = {
-        sqlite: "select o.id, o.topic, o.entity, o.entity_id,
+        sqlite: "with l as materialized (select key, value from json_each($2))
+            select o.id, o.topic, o.entity, o.entity_id,
                 case when o.entity = 'comment' then json_extract(o.payload, '$.post_id') end
-            from json_each($1) f cross join json_each($2) l on l.key = f.key
+            from json_each($1) f cross join l on l.key = f.key
             cross join outbox o on o.id between f.value and l.value",
         postgres: "select o.id, o.topic, o.entity, o.entity_id,
                 case when o.entity = 'comment' then cast(o.payload ->> 'post_id' as bigint) end
