@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use fantoccini::elements::Element;
+use fantoccini::error::NewSessionError;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -18,6 +19,8 @@ const CHROMIUM: &str = "RUNOUT_TEST_CHROMIUM";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The same for a script that answers later, in milliseconds.
 const SCRIPT_MS_MAX: u64 = 120_000;
+/// So often a browser is started until it comes up.
+const STARTS_MAX: u32 = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 const FLAGS: &[&str] = &[
     "--headless=new",
@@ -48,8 +51,24 @@ pub struct Window {
 }
 
 impl Window {
-    /// Starts a browser for the shop at this address.
+    /// Starts a browser for the shop at this address. One that does not come up on a busy machine is
+    /// no fault of the shop's: another one is started.
     pub async fn open(base: &str) -> Self {
+        let mut tried = 1;
+        loop {
+            match Self::start(base).await {
+                Ok(window) => {
+                    window.resize(DESK).await;
+                    return window;
+                }
+                Err(error) if tried < STARTS_MAX => eprintln!("no browser, try {tried}: {error}"),
+                Err(error) => panic!("no browser: {error}"),
+            }
+            tried += 1;
+        }
+    }
+
+    async fn start(base: &str) -> Result<Self, NewSessionError> {
         let (driver, profile) = (Driver::start(), tempfile::tempdir().expect("a temporary folder"));
         let profile_flag = format!("--user-data-dir={}", profile.path().display());
         let flags: Vec<&str> = FLAGS.iter().copied().chain([profile_flag.as_str()]).collect();
@@ -59,14 +78,9 @@ impl Window {
             "timeouts": {"script": SCRIPT_MS_MAX},
         });
         let Value::Object(capabilities) = capabilities else { unreachable!("an object") };
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&driver.url)
-            .await
-            .expect("the browser starts");
-        let window = Self { client, base: base.to_owned(), _driver: driver, _profile: profile };
-        window.resize(DESK).await;
-        window
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let client = builder.capabilities(capabilities).connect(&driver.url).await?;
+        Ok(Self { client, base: base.to_owned(), _driver: driver, _profile: profile })
     }
 
     /// A command of the browser's own protocol (CDP).
@@ -239,9 +253,11 @@ impl Window {
         self.client.source().await.unwrap_or_default()
     }
 
-    /// Ends the browser.
+    /// Ends the browser. What it has not ended itself is killed with its driver.
     pub async fn close(self) {
-        self.client.close().await.expect("the browser ends");
+        if let Err(error) = self.client.close().await {
+            eprintln!("the browser does not end by itself: {error}");
+        }
     }
 }
 

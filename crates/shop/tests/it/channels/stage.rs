@@ -120,13 +120,28 @@ impl Stage {
 
     /// Asks something of all channels, as the commands do.
     pub(super) async fn ask(&self, what: &str) {
+        self.ask_where(what, "true").await;
+    }
+
+    async fn ask_where(&self, what: &str, which: &str) {
         let due = match self.app.db.engine() {
             Engine::Sqlite => "1",
             Engine::Postgres => "timestamptz '2000-01-01'",
         };
-        let ask = format!("update channel_sync set asked = '{what}', due_at = {due}");
+        let ask = format!("update channel_sync set asked = '{what}', due_at = {due} where {which}");
         self.app.db.script(&ask).await.expect("it is asked");
         self.app.channels.ring();
+    }
+
+    /// Waits until a count is not zero, and asks whoever has nothing to do for a sync meanwhile: one
+    /// that was asked of a channel whose run was about to end is part of that run.
+    pub(super) async fn until_some_asked(&self, sql: &'static str) {
+        let since = Instant::now();
+        while self.count(sql).await == 0 {
+            assert!(since.elapsed() < PATIENCE, "{sql}\n{:#?}", self.sim.report());
+            self.ask_where("sync", "holder is null and run_id is null and asked is null").await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A number out of the database.

@@ -31,8 +31,7 @@ on_both_engines! {
         stage.sim.act(0, &Act::RevokeTokens);
         // However far it is: there is something to call for.
         stage.sim.act(0, &Act::Arrive { count: 50, late: false });
-        stage.ask("sync").await;
-        stage.until_some("select count(*) from channel where state = 'refused'").await;
+        stage.until_some_asked("select count(*) from channel where state = 'refused'").await;
         stage.until_none("select count(*) from channel_sync where holder is not null").await;
         let states = stage.texts("select state from channel order by id").await;
         assert_eq!(states, ["refused", "active"]);
@@ -69,9 +68,8 @@ on_both_engines! {
             for channel in 0..4 {
                 stage.sim.act(channel, &Act::Arrive { count: 20, late: false });
             }
-            stage.ask("sync").await;
-            stage.until_some("select case when count(*) = 4 then 1 else 0 end from channel_sync
-                where problem is not null and failing_since is not null").await;
+            stage.until_some_asked("select case when count(*) = 4 then 1 else 0 end
+                from channel_sync where problem is not null and failing_since is not null").await;
             tokio::time::sleep(Duration::from_secs(5)).await;
             let calls = stage.sim.report().counts.while_down - before;
             stage.sim.act(0, &Act::Down { seconds: 0, mode });
