@@ -12,6 +12,10 @@ pub struct Sql {
     pub name: &'static str,
     pub sqlite: &'static str,
     pub postgres: &'static str,
+    /// PostgreSQL plans it anew for each call. It keeps a plan otherwise, for the sizes that the
+    /// tables had when the plan was made; and of a queue, which is empty in one moment and full in
+    /// the next, that plan may read the whole table for every row.
+    pub replan: bool,
 }
 
 /// Turns `$N` into `?N`. The length stays, so that it can run at compile time; `N` must be the
@@ -43,9 +47,12 @@ pub const fn numbered<const N: usize>(text: &str) -> [u8; N] {
 ///         sqlite: "select id from location where id in (select value from json_each($1))",
 ///         postgres: "select id from location where id = any($1)",
 ///     };
+///     /// Planned anew for each call, see [`Sql::replan`](runout_store::Sql::replan).
+///     OLDEST = { replan, both: "select id from delivery where destination_id = $1 limit 1" };
 /// }
 /// assert_eq!(NAMES.sqlite, "select name from location where id = ?1");
-/// assert_eq!(STATEMENTS.len(), 2);
+/// assert!(OLDEST.replan && !SOME.replan);
+/// assert_eq!(STATEMENTS.len(), 3);
 /// ```
 #[macro_export]
 macro_rules! statements {
@@ -59,19 +66,22 @@ macro_rules! statements {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! sql_text {
+    ($name:ident, { replan, $($texts:tt)+ }) => {
+        $crate::Sql { replan: true, ..$crate::sql_text!($name, { $($texts)+ }) }
+    };
     ($name:ident, { sqlite: $sqlite:literal, postgres: $postgres:literal $(,)? }) => {
         $crate::Sql {
             name: stringify!($name),
             sqlite: $crate::sql_numbered!($sqlite),
             postgres: $postgres,
+            replan: false,
         }
     };
+    ($name:ident, { both: $text:literal $(,)? }) => {
+        $crate::sql_text!($name, $text)
+    };
     ($name:ident, $text:literal) => {
-        $crate::Sql {
-            name: stringify!($name),
-            sqlite: $crate::sql_numbered!($text),
-            postgres: $text,
-        }
+        $crate::sql_text!($name, { sqlite: $text, postgres: $text })
     };
 }
 
@@ -146,6 +156,11 @@ impl Statement {
             Text::Static(sql) => sql.postgres,
             Text::Composed { postgres, .. } => postgres,
         }
+    }
+
+    /// See [`Sql::replan`].
+    pub(crate) fn replans(&self) -> bool {
+        matches!(&self.text, Text::Static(sql) if sql.replan)
     }
 
     pub(crate) fn name(&self) -> &'static str {

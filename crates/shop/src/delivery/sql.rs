@@ -7,6 +7,7 @@ statements! {
     MIRROR = "select id, name, kind, url, resources, allow_private from destination
         where name = $1 or id = $2 order by case when name = $1 then 0 else 1 end limit 1";
     WAITING = {
+        replan,
         sqlite: "select distinct entity_id from delivery where destination_id = $1 and entity = $2
                 and entity_id in (select value from json_each($3))",
         postgres: "select distinct entity_id from delivery where destination_id = $1 and entity = $2

@@ -42,6 +42,31 @@ fn lists_are_joined_in_linear_time() {
     }
 }
 
+/// PostgreSQL keeps the plan of a statement. One that was made while nothing waited reads, once much
+/// waits, all of it for every batch.
+#[test]
+fn what_looks_into_a_queue_is_planned_anew() {
+    // Those of `runout verify` read whole tables, on a snapshot, where no plan is kept.
+    let of_verify = |sql: &runout_store::Sql| {
+        sql.name == "EXAMINED" || sql.postgres.contains("count(*) over ()")
+    };
+    let mut found = 0;
+    for sql in runout_shop::app::statements() {
+        let mut words = sql.postgres.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let queue = |word: &str| matches!(word, "delivery" | "delivery_retry");
+        let mut before = "";
+        let looks = words.any(|word| {
+            let reads = matches!(std::mem::replace(&mut before, word), "from" | "join");
+            reads && queue(word)
+        });
+        if looks && !of_verify(sql) {
+            assert!(sql.replan, "{}: say `replan`\n{}", sql.name, sql.postgres);
+            found += 1;
+        }
+    }
+    assert!(found > 8, "{found} statements look into the queues");
+}
+
 on_both_engines! {
     async fn migrating_again_changes_nothing(shop: TestShop) {
         let ran = migrate(&shop.app.db).await.expect("migrates");

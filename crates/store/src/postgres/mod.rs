@@ -249,7 +249,14 @@ async fn store_all(lease: &mut Lease, statements: &[Statement]) -> Result<()> {
 async fn query(client: &Object, statement: &Statement) -> Result<Vec<tokio_postgres::Row>> {
     let failed = |error| Error::postgres(statement.name(), error);
     let prepared = client.prepare_cached(statement.postgres()).await.map_err(failed)?;
-    client.query(&prepared, &references(&statement.params)).await.map_err(failed)
+    let params = references(&statement.params);
+    if statement.replans() {
+        // A statement without a name has a plan of its own, for these values.
+        let types = prepared.params().iter().cloned();
+        let typed: Vec<_> = params.into_iter().zip(types).collect();
+        return client.query_typed(statement.postgres(), &typed).await.map_err(failed);
+    }
+    client.query(&prepared, &params).await.map_err(failed)
 }
 
 fn references(params: &Params) -> Vec<&(dyn ToSql + Sync)> {

@@ -42,8 +42,8 @@ statements! {
     UPDATE = "update destination set name = $2, url = $3, shown_url = $4, events = $5,
             resources = $6, allow_private = $7, updated_at = $8, version = version + 1
         where id = $1";
-    DELETE_DELIVERIES = "delete from delivery where destination_id = $1";
-    DELETE_RETRIES = "delete from delivery_retry where destination_id = $1";
+    DELETE_DELIVERIES = { replan, both: "delete from delivery where destination_id = $1" };
+    DELETE_RETRIES = { replan, both: "delete from delivery_retry where destination_id = $1" };
     DELETE_LETTERS = "delete from dead_letter where destination_id = $1";
     DELETE_SECRETS = "delete from destination_secret where destination_id = $1";
     DELETE_TALLY = "delete from destination_tally where destination_id = $1";

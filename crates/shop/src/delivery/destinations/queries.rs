@@ -17,21 +17,27 @@ statements! {
             state_reason, created_at, updated_at, version
         from destination where id = $1";
     /// How the destinations from `$1` to `$2` fare, nothing counted beyond `$3`.
-    STATUS = "select d.id, d.name, d.kind, d.shown_url, d.events, d.resources, d.exchange,
-            d.allow_private, d.state, d.state_reason, d.created_at, d.updated_at, d.version,
-            (select count(*) from (select 1 from delivery w where w.destination_id = d.id
-                limit $3) as waiting),
-            (select count(*) from (select 1 from dead_letter l where l.destination_id = d.id
-                and l.state = 'dead' limit $3) as dead),
-            (select count(*) from (select 1 from delivery_retry r where r.destination_id = d.id
-                limit $3) as retrying),
-            (select w.at from delivery w where w.destination_id = d.id order by w.id limit 1),
-            t.delivered, t.failed_attempts, t.last_success_at, t.last_failure_at, t.last_error
-        from destination d left join destination_tally t on t.destination_id = d.id
-        where d.id between $1 and $2 order by d.id";
+    STATUS = {
+        replan,
+        both: "select d.id, d.name, d.kind, d.shown_url, d.events, d.resources, d.exchange,
+                d.allow_private, d.state, d.state_reason, d.created_at, d.updated_at, d.version,
+                (select count(*) from (select 1 from delivery w where w.destination_id = d.id
+                    limit $3) as waiting),
+                (select count(*) from (select 1 from dead_letter l where l.destination_id = d.id
+                    and l.state = 'dead' limit $3) as dead),
+                (select count(*) from (select 1 from delivery_retry r where r.destination_id = d.id
+                    limit $3) as retrying),
+                (select w.at from delivery w where w.destination_id = d.id order by w.id limit 1),
+                t.delivered, t.failed_attempts, t.last_success_at, t.last_failure_at, t.last_error
+            from destination d left join destination_tally t on t.destination_id = d.id
+            where d.id between $1 and $2 order by d.id",
+    };
     /// Things of the destination `$1` that wait for another attempt, the next one first.
-    RETRYING = "select entity, entity_id, attempts, first_at, due_at, status, error
-        from delivery_retry where destination_id = $1 order by due_at, entity, entity_id limit $2";
+    RETRYING = {
+        replan,
+        both: "select entity, entity_id, attempts, first_at, due_at, status, error
+            from delivery_retry where destination_id = $1 order by due_at, entity, entity_id limit $2",
+    };
     BY_IDS = {
         sqlite: "select id, name, kind, shown_url, events, resources, exchange, allow_private,
                 state, state_reason, created_at, updated_at, version

@@ -1,4 +1,8 @@
 //! Statements of the engine: handing out, leases, what waits, what became of it.
+//!
+//! `delivery` and `delivery_retry` are empty in one moment and full in the next, and PostgreSQL's
+//! statistics of them are of neither. So whatever looks for rows there is planned anew for each
+//! call (`replan`).
 
 use runout_store::statements;
 
@@ -82,11 +86,11 @@ statements! {
         where destination_id = $1 and (ends_at is null or ends_at > $2) order by number desc";
     /// Deliveries of the destination `$1` above `$2` in the lanes `$3`, at most `$4`.
     ///
-    /// The table is empty in one moment and full in the next, and PostgreSQL's statistics of it
-    /// are of neither. So its planner is kept from guessing: of a limit that it does not know it
-    /// expects little, and takes the index in whose order the rows are asked for; and each event is
-    /// looked up by itself.
+    /// PostgreSQL's planner is kept from guessing how many they are: of a limit that it does not
+    /// know it expects little, and takes the index in whose order the rows are asked for; and each
+    /// event is looked up by itself.
     WAITING = {
+        replan,
         sqlite: "select d.id, d.lane, d.outbox_id, d.entity, d.entity_id, d.letter_id, o.topic,
                 o.at, coalesce(d.payload, o.payload)
             from delivery d cross join outbox o on o.id = d.outbox_id
@@ -101,8 +105,9 @@ statements! {
             cross join lateral (select * from outbox where id = d.outbox_id offset 0) o
             order by d.id",
     };
-    /// Deliveries of one thing, up to the id `$4`.
+    /// Deliveries of one thing, up to the id `$4`; kept from guessing as [`WAITING`].
     OF_THING = {
+        replan,
         sqlite: "select d.id, d.lane, d.outbox_id, d.entity, d.entity_id, d.letter_id, o.topic,
                 o.at, coalesce(d.payload, o.payload)
             from delivery d cross join outbox o on o.id = d.outbox_id
@@ -110,11 +115,14 @@ statements! {
             order by d.id limit $5",
         postgres: "select d.id, d.lane, d.outbox_id, d.entity, d.entity_id, d.letter_id, o.topic,
                 o.at, cast(coalesce(d.payload, o.payload) as text)
-            from delivery d join outbox o on o.id = d.outbox_id
-            where d.destination_id = $1 and d.entity = $2 and d.entity_id = $3 and d.id <= $4
-            order by d.id limit $5",
+            from (select * from delivery
+                where destination_id = $1 and entity = $2 and entity_id = $3 and id <= $4
+                order by id limit (select $5::bigint)) d
+            cross join lateral (select * from outbox where id = d.outbox_id offset 0) o
+            order by d.id",
     };
     RETRIES = {
+        replan,
         sqlite: "select entity, entity_id, attempts, first_at, due_at, error from delivery_retry
             where destination_id = $1 and lane in (select value from json_each($2))",
         postgres: "select entity, entity_id, attempts, first_at, due_at, error from delivery_retry
@@ -124,6 +132,7 @@ statements! {
     // --- what became of it -----------------------------------------------------------------------
     HELD = "select lane, epoch from delivery_lane where holder = $1";
     STILL_THERE = {
+        replan,
         sqlite: "select id from delivery
             where destination_id = $1 and id in (select value from json_each($2))",
         postgres: "select id from delivery
@@ -133,6 +142,7 @@ statements! {
     /// PostgreSQL does not see how many they are (see [`WAITING`]): by many it would be tempted to
     /// look through all that a destination waits for.
     REMOVE = {
+        replan,
         sqlite: "delete from delivery
             where destination_id = $1 and id in (select value from json_each($2))",
         postgres: "delete from delivery
@@ -150,6 +160,7 @@ statements! {
             last_failure_at = coalesce(excluded.last_failure_at, destination_tally.last_failure_at),
             last_error = coalesce(excluded.last_error, destination_tally.last_error)";
     NO_RETRY = {
+        replan,
         sqlite: "delete from delivery_retry
             where destination_id = $1 and entity = $2 and entity_id = $3",
         postgres: "delete from delivery_retry r

@@ -1,4 +1,6 @@
-//! What a page of a backlog costs does not depend on how long it is.
+//! What a page of a backlog costs does not depend on how long it is. PostgreSQL plans these
+//! statements for each call (`replan`, see the seam's tests), so plans with literals are those that
+//! are used.
 
 use runout_store::{Composer, Engine};
 
@@ -88,6 +90,8 @@ on_both_engines! {
         let batch = of((10_000..10_500).map(number).collect());
         let page = [number(1), number(5_000), lanes, number(500)];
         assert_bounded(&plan(&shop, "WAITING", "coalesce(d.payload, o.payload)", &page).await);
+        let thing = [number(1), "'post'".to_owned(), number(7), number(15_000), number(100)];
+        assert_bounded(&plan(&shop, "OF_THING", "coalesce(d.payload, o.payload)", &thing).await);
         let settled = [number(1), batch];
         assert_bounded(&plan(&shop, "STILL_THERE", "from delivery", &settled).await);
         assert_bounded(&plan(&shop, "REMOVE", "from delivery", &settled).await);

@@ -25,6 +25,7 @@ static INSERT: Sql = Sql {
     sqlite: "insert into kept values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     postgres: "insert into kept select * from unnest($1::bigint[], $2::boolean[], $3::bigint[],
         $4::text[], $5::jsonb[], $6::bytea[], $7::timestamptz[])",
+    replan: false,
 };
 const SELECT: &str = "select id, flag, number, words, json, bytes, at from kept order by id";
 

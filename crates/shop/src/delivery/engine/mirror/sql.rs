@@ -41,10 +41,14 @@ statements! {
             where origin = $1 and entity = $2 and entity_id = any($3)",
     };
     /// Whether a thing has deliveries that wait.
-    WAITS = "select 1 from delivery
-        where destination_id = $1 and entity = $2 and entity_id = $3 limit 1";
+    WAITS = {
+        replan,
+        both: "select 1 from delivery
+            where destination_id = $1 and entity = $2 and entity_id = $3 limit 1",
+    };
     /// Whether something that belongs to the thing `$4` has.
     CHILDREN_WAIT = {
+        replan,
         sqlite: "select 1 from remote_record r cross join delivery d
                 on d.destination_id = $1 and d.entity = r.entity and d.entity_id = r.entity_id
             where r.origin = $2 and r.entity = $3 and r.parent_id = $4 limit 1",
@@ -53,11 +57,14 @@ statements! {
             where r.origin = $2 and r.entity = $3 and r.parent_id = $4 limit 1",
     };
     /// Whether another thing of the kind `$3` than `$4` waits for an id there.
-    OTHERS_WAIT = "select 1 from delivery d
-        where d.destination_id = $1 and d.entity = $3 and d.entity_id <> $4
-            and not exists (select 1 from remote_record r
-                where r.origin = $2 and r.entity = d.entity and r.entity_id = d.entity_id)
-        limit 1";
+    OTHERS_WAIT = {
+        replan,
+        both: "select 1 from delivery d
+            where d.destination_id = $1 and d.entity = $3 and d.entity_id <> $4
+                and not exists (select 1 from remote_record r
+                    where r.origin = $2 and r.entity = d.entity and r.entity_id = d.entity_id)
+            limit 1",
+    };
     /// Whose the ids `$3` of a remote are.
     TAKEN = {
         sqlite: "select remote_key, entity_id from remote_record
