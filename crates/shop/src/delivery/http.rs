@@ -10,7 +10,7 @@
 
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
@@ -138,6 +138,45 @@ pub struct Outbound {
     public: Pool,
     private: Pool,
     resolver: Arc<dyn Resolve>,
+    last: Last,
+}
+
+/// The address that was sent to last, as a request needs it. Reading one and checking it takes
+/// longer than signing a request; a clone, which serves one destination, remembers for itself.
+#[derive(Default)]
+struct Last(Mutex<Option<Checked>>);
+
+/// A URL that the guard has passed, with this setting.
+struct Checked {
+    url: String,
+    allow_private: bool,
+    uri: Uri,
+}
+
+impl Clone for Last {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Last {
+    fn uri(&self, outgoing: &Outgoing) -> Result<Uri, SendError> {
+        let Outgoing { url, allow_private, .. } = outgoing;
+        if let Some(checked) = &*self.lock()
+            && (&checked.url, &checked.allow_private) == (url, allow_private)
+        {
+            return Ok(checked.uri.clone());
+        }
+        let parsed = guard::parse(url, *allow_private)?;
+        let uri = Uri::try_from(parsed.as_str()).map_err(|_| Refusal::NotAUrl)?;
+        let (url, allow_private) = (url.clone(), *allow_private);
+        *self.lock() = Some(Checked { url, allow_private, uri: uri.clone() });
+        Ok(uri)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Checked>> {
+        self.0.lock().expect("no holder of this lock can panic")
+    }
 }
 
 impl Default for Outbound {
@@ -163,7 +202,7 @@ impl Outbound {
                 .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
                 .build(Dial::new(guard, tls.clone()))
         };
-        Self { public: pool(false), private: pool(true), resolver }
+        Self { public: pool(false), private: pool(true), resolver, last: Last::default() }
     }
 
     /// Whether a request could go there now: [`guard::check_url`], and the addresses of the name.
@@ -192,7 +231,7 @@ impl Outbound {
         let deadline = Instant::now() + bound;
         let limit = outgoing.answer_bytes_max;
         let pool = if outgoing.allow_private { &self.private } else { &self.public };
-        let request = request(outgoing)?;
+        let request = request(outgoing, self.last.uri(outgoing)?)?;
         let answered = timeout_at(deadline, pool.request(request)).await;
         let answer =
             answered.map_err(|_| SendError::Timeout(bound))?.map_err(|error| why(&error))?;
@@ -209,9 +248,7 @@ impl Outbound {
 }
 
 /// The request as it is sent, if it may be.
-fn request(outgoing: &Outgoing) -> Result<Request<Full<Bytes>>, SendError> {
-    let url = guard::parse(&outgoing.url, outgoing.allow_private)?;
-    let uri = Uri::try_from(url.as_str()).map_err(|_| Refusal::NotAUrl)?;
+fn request(outgoing: &Outgoing, uri: Uri) -> Result<Request<Full<Bytes>>, SendError> {
     let mut request = Request::new(Full::new(outgoing.body.clone()));
     *request.method_mut() = outgoing.method.clone();
     *request.uri_mut() = uri;

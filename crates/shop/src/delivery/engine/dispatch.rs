@@ -37,11 +37,19 @@ pub(crate) struct Pass {
 /// # Errors
 /// The database's.
 pub(crate) async fn hand_out_all(app: &App) -> Result<Pass> {
+    hand_out_in_passes(app, || {}).await
+}
+
+/// [`hand_out_all`], which tells of each pass that made deliveries.
+async fn hand_out_in_passes(app: &App, mut told: impl FnMut()) -> Result<Pass> {
     let mut sum = Pass::default();
     loop {
         let pass = app.db.transact(HandOut { now: app.clock.now() }).await?;
         sum.events += pass.events;
         sum.deliveries += pass.deliveries;
+        if pass.deliveries > 0 {
+            told();
+        }
         if (pass.events as i64) < EVENTS_MAX {
             return Ok(sum);
         }
@@ -53,13 +61,8 @@ pub(super) async fn run(app: App, every: Duration, wake: Wake, stop: Cancellatio
     let mut bell = app.delivery.bell.hear();
     let (mut failing, mut rang) = (false, true);
     while !stop.is_cancelled() {
-        match hand_out(&app, rang).await {
-            Ok(pass) => {
-                failing = false;
-                if pass.deliveries > 0 {
-                    wake.ring();
-                }
-            }
+        match hand_out(&app, rang, &wake).await {
+            Ok(()) => failing = false,
             Err(error) if !failing => {
                 failing = true;
                 tracing::warn!(%error, "events could not be handed out");
@@ -77,13 +80,14 @@ pub(super) async fn run(app: App, every: Duration, wake: Wake, stop: Cancellatio
     }
 }
 
-/// Hands out; when nothing rang, it looks first, so that a quiet shop writes nothing.
-async fn hand_out(app: &App, rang: bool) -> Result<Pass> {
+/// Hands out; when nothing rang, it looks first, so that a quiet shop writes nothing. What one pass
+/// has handed out is delivered while the next one goes on.
+async fn hand_out(app: &App, rang: bool, wake: &Wake) -> Result<()> {
     let anything = || app.db.read_one(Statement::new(&sql::ANYTHING, Vec::new()), |_| Ok(()));
     if !rang && anything().await?.is_none() {
-        return Ok(Pass::default());
+        return Ok(());
     }
-    hand_out_all(app).await
+    hand_out_in_passes(app, || wake.ring()).await.map(drop)
 }
 
 struct HandOut {
