@@ -235,7 +235,7 @@ fn by(identity: &Identity, key: IdempotencyKey, operation: &str, body: &impl Ser
 #[utoipa::path(
     post, path = "/api/v1/accounts", tag = "accounts", operation_id = "create_account",
     request_body = SignUp,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     security((), ("token" = [])),
     responses(
         (status = 201, body = Account, headers(("ETag" = String), ("Location" = String))),
@@ -291,7 +291,7 @@ async fn me(State(app): State<App>, identity: Identity) -> Result<Response, Prob
     patch, path = "/api/v1/accounts/me", tag = "accounts", operation_id = "update_own_account",
     request_body = OwnChange,
     params(
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IdempotencyKey,
         ("If-Match" = Option<String>, Header, description = "ETags to change only"),
     ),
     security(("token" = [])),
@@ -317,7 +317,7 @@ async fn update_me(
 /// One account.
 #[utoipa::path(
     get, path = "/api/v1/accounts/{id}", tag = "accounts", operation_id = "account",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     security(("token" = [])),
     responses(
         (status = 200, body = Account, headers(("ETag" = String))),
@@ -338,8 +338,8 @@ async fn account(
     patch, path = "/api/v1/accounts/{id}", tag = "accounts", operation_id = "update_account",
     request_body = AccountChange,
     params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        PathId,
+        IdempotencyKey,
         ("If-Match" = Option<String>, Header, description = "ETags to change only"),
     ),
     security(("token" = [])),
@@ -368,8 +368,8 @@ async fn update(
     post, path = "/api/v1/accounts/{id}/deactivate", tag = "accounts",
     operation_id = "deactivate_account",
     params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        PathId,
+        IdempotencyKey,
         ("If-Match" = Option<String>, Header, description = "ETags to change only"),
     ),
     security(("token" = [])),
@@ -395,8 +395,8 @@ async fn deactivate(
     post, path = "/api/v1/accounts/{id}/reactivate", tag = "accounts",
     operation_id = "reactivate_account",
     params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        PathId,
+        IdempotencyKey,
         ("If-Match" = Option<String>, Header, description = "ETags to change only"),
     ),
     security(("token" = [])),
@@ -421,7 +421,7 @@ async fn reactivate(
 #[utoipa::path(
     delete, path = "/api/v1/accounts/{id}", tag = "accounts", operation_id = "delete_account",
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ("If-Match" = Option<String>, Header, description = "ETags to change only"),
     ),
     security(("token" = [])),

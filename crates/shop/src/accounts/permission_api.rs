@@ -89,7 +89,7 @@ fn shown(rights: &Rights) -> Response {
 #[utoipa::path(
     get, path = "/api/v1/accounts/{id}/permissions", tag = "accounts",
     operation_id = "account_permissions",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     security(("token" = [])),
     responses((status = 200, body = Rights, headers(("ETag" = String))), Read)
 )]
@@ -107,8 +107,8 @@ async fn permissions(
     put, path = "/api/v1/accounts/{id}/permissions", tag = "accounts",
     operation_id = "set_account_permissions", request_body = NewPermissions,
     params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        PathId,
+        IdempotencyKey,
         ("If-Match" = Option<String>, Header, description = "ETags to change only"),
     ),
     security(("token" = [])),

@@ -175,7 +175,7 @@ async fn revoke_current(State(app): State<App>, identity: Identity) -> Result<Re
 /// Revokes a token of the account that asks.
 #[utoipa::path(
     delete, path = "/api/v1/tokens/{id}", tag = "tokens", operation_id = "revoke_token",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     security(("token" = [])),
     responses(
         (status = 204, description = "The token is revoked"),

@@ -47,7 +47,7 @@ async fn list_addresses(
 /// Stores an address of the caller, to order with.
 #[utoipa::path(
     post, path = "/api/v1/addresses", tag = "addresses", request_body = Address,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = StoredAddress), Write), security(("token" = [])),
 )]
 async fn add_address(
@@ -68,7 +68,7 @@ async fn add_address(
 /// One of the caller's own addresses.
 #[utoipa::path(
     get, path = "/api/v1/addresses/{id}", tag = "addresses",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = StoredAddress), Read), security(("token" = [])),
 )]
 async fn show_address(
@@ -84,11 +84,7 @@ async fn show_address(
 /// Replaces one of the caller's own addresses. Orders keep the address that they were placed with.
 #[utoipa::path(
     put, path = "/api/v1/addresses/{id}", tag = "addresses", request_body = Address,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = StoredAddress), Write), security(("token" = [])),
 )]
 async fn replace_address(
@@ -108,11 +104,7 @@ async fn replace_address(
 /// Deletes one of the caller's own addresses for good.
 #[utoipa::path(
     delete, path = "/api/v1/addresses/{id}", tag = "addresses",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 204, description = "It is deleted."), Act), security(("token" = [])),
 )]
 async fn delete_address(

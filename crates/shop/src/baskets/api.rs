@@ -135,7 +135,7 @@ async fn merge(
 /// A basket as it stands: what is held and for how long, what is short, what it costs.
 #[utoipa::path(
     get, path = "/api/v1/baskets/{id}", tag = "baskets", operation_id = "basket",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = BasketOut), Read),
     security(("basket" = []), ("token" = [])),
 )]
@@ -153,7 +153,7 @@ async fn show(
 /// changes.
 #[utoipa::path(
     put, path = "/api/v1/baskets/{id}/lines", tag = "baskets", operation_id = "set_basket_line",
-    params(("id" = i64, Path, minimum = 1)), request_body = NewLine,
+    params(PathId), request_body = NewLine,
     responses((status = 200, body = BasketOut), Write),
     security(("basket" = []), ("token" = [])),
 )]
@@ -173,7 +173,7 @@ async fn set_line(
 /// shows `held` 0.
 #[utoipa::path(
     post, path = "/api/v1/baskets/{id}/extend", tag = "baskets", operation_id = "extend_basket",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = BasketOut), Act),
     security(("basket" = []), ("token" = [])),
 )]
@@ -189,7 +189,7 @@ async fn extend(
 #[utoipa::path(
     put, path = "/api/v1/baskets/{id}/discount", tag = "baskets",
     operation_id = "set_basket_discount",
-    params(("id" = i64, Path, minimum = 1)), request_body = Code,
+    params(PathId), request_body = Code,
     responses((status = 200, body = BasketOut), Write),
     security(("basket" = []), ("token" = [])),
 )]
@@ -207,7 +207,7 @@ async fn set_discount(
 #[utoipa::path(
     delete, path = "/api/v1/baskets/{id}/discount", tag = "baskets",
     operation_id = "remove_basket_discount",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = BasketOut), Act),
     security(("basket" = []), ("token" = [])),
 )]

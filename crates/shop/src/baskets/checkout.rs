@@ -145,10 +145,7 @@ async fn owner(app: &App, by: Holder) -> Result<KeyOwner, Problem> {
 #[utoipa::path(
     post, path = "/api/v1/baskets/{id}/checkout", tag = "baskets", operation_id = "check_out",
     request_body = NewCheckout,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 201, body = OrderOut), Write),
     security(("basket" = []), ("token" = [])),
 )]

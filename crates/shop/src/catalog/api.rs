@@ -100,7 +100,7 @@ async fn list_products(
     params(
         ("currency" = Option<String>, Query, pattern = "^[A-Z]{3}$",
             description = "Of the answer's prices."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IdempotencyKey,
     ),
     responses((status = 201, body = Product), Write), security(("token" = [])),
 )]
@@ -130,7 +130,7 @@ async fn create_product(
 #[utoipa::path(
     get, path = "/api/v1/products/{id}", tag = "catalog",
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ("currency" = Option<String>, Query, pattern = "^[A-Z]{3}$",
             description = "ISO 4217; the shop's currency if absent."),
         ("deleted" = Option<bool>, Query, description = "Staff: a deleted product."),
@@ -154,11 +154,10 @@ async fn show_product(
 #[utoipa::path(
     patch, path = "/api/v1/products/{id}", tag = "catalog", request_body = ProductPatch,
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ("currency" = Option<String>, Query, pattern = "^[A-Z]{3}$",
             description = "Of the answer's prices."),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IfMatch, IdempotencyKey,
     ),
     responses((status = 200, body = Product), Write), security(("token" = [])),
 )]
@@ -183,11 +182,7 @@ async fn update_product(
 /// Deletes a product: it can no longer be seen or bought; its sales and its SKUs stay.
 #[utoipa::path(
     delete, path = "/api/v1/products/{id}", tag = "catalog",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 204, description = "It is deleted."), Act), security(("token" = [])),
 )]
 async fn delete_product(

@@ -31,10 +31,10 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(
     post, path = "/api/v1/products/{id}/variants", tag = "catalog", request_body = NewVariant,
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ("currency" = Option<String>, Query, pattern = "^[A-Z]{3}$",
             description = "Of the answer's price."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IdempotencyKey,
     ),
     responses((status = 201, body = Variant), Write), security(("token" = [])),
 )]
@@ -63,7 +63,7 @@ async fn create_variant(
 #[utoipa::path(
     get, path = "/api/v1/variants/{id}", tag = "catalog",
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ("currency" = Option<String>, Query, pattern = "^[A-Z]{3}$",
             description = "ISO 4217; the shop's currency if absent."),
         ("deleted" = Option<bool>, Query, description = "Staff: a deleted product's variant."),
@@ -88,11 +88,10 @@ async fn show_variant(
 #[utoipa::path(
     patch, path = "/api/v1/variants/{id}", tag = "catalog", request_body = VariantPatch,
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ("currency" = Option<String>, Query, pattern = "^[A-Z]{3}$",
             description = "Of the answer's price."),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IfMatch, IdempotencyKey,
     ),
     responses((status = 200, body = Variant), Write), security(("token" = [])),
 )]
@@ -117,11 +116,7 @@ async fn update_variant(
 /// Deletes a variant: it can no longer be bought. The default variant stays with its product.
 #[utoipa::path(
     delete, path = "/api/v1/variants/{id}", tag = "catalog",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 204, description = "It is deleted."), Act), security(("token" = [])),
 )]
 async fn delete_variant(

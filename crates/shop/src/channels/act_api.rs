@@ -67,10 +67,7 @@ async fn asked(
 /// Asks for a sync now. While one goes on this does nothing.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/sync", tag = "channels", request_body = SyncAsked,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 202, body = Channel), Write), security(("token" = [])),
 )]
 async fn sync_channel(
@@ -87,11 +84,7 @@ async fn sync_channel(
 /// Pauses a channel: its sync rests where it is. Again does nothing.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/pause", tag = "channels",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 202, body = Channel), Act), security(("token" = [])),
 )]
 async fn pause_channel(
@@ -108,11 +101,7 @@ async fn pause_channel(
 /// Again does nothing.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/resume", tag = "channels",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 202, body = Channel), Act), security(("token" = [])),
 )]
 async fn resume_channel(
@@ -128,10 +117,7 @@ async fn resume_channel(
 /// Cancels the sync that goes on: what was stored stays.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/cancel", tag = "channels",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 202, body = Channel), Act), security(("token" = [])),
 )]
 async fn cancel_sync(
@@ -147,10 +133,7 @@ async fn cancel_sync(
 /// says how far that is.
 #[utoipa::path(
     post, path = "/api/v1/channels/{id}/shipments", tag = "channels", request_body = NewParcel,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 202, body = ChannelProcess), Write), security(("token" = [])),
 )]
 async fn ship(
@@ -172,7 +155,7 @@ async fn ship(
 #[utoipa::path(
     get, path = "/api/v1/channels/{id}/processes", tag = "channels",
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ListParams,
         ("state" = Option<model::ProcessState>, Query, description = "Only in this state."),
         ("order_id" = Option<String>, Query, description = "Only of this order."),
@@ -194,7 +177,7 @@ async fn list_processes(
 /// One thing that is shipped through a channel.
 #[utoipa::path(
     get, path = "/api/v1/channels/{id}/processes/{process_id}", tag = "channels",
-    params(("id" = i64, Path, minimum = 1), ("process_id" = i64, Path, minimum = 1)),
+    params(PathId, ("process_id" = i64, Path, minimum = 1)),
     responses((status = 200, body = ChannelProcess), Read), security(("token" = [])),
 )]
 async fn show_process(

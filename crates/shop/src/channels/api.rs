@@ -68,7 +68,7 @@ async fn list_channels(
 /// Its first sync begins by itself, unless `sync_minutes` is null.
 #[utoipa::path(
     post, path = "/api/v1/channels", tag = "channels", request_body = NewChannel,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Channel), Write), security(("token" = [])),
 )]
 async fn add_channel(
@@ -94,7 +94,7 @@ async fn add_channel(
 /// One channel.
 #[utoipa::path(
     get, path = "/api/v1/channels/{id}", tag = "channels",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = Channel), Read), security(("token" = [])),
 )]
 async fn show_channel(
@@ -112,11 +112,7 @@ async fn show_channel(
 /// once.
 #[utoipa::path(
     patch, path = "/api/v1/channels/{id}", tag = "channels", request_body = ChannelPatch,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Channel), Write), security(("token" = [])),
 )]
 async fn change_channel(
@@ -139,11 +135,7 @@ async fn change_channel(
 /// Deletes a channel with its shipments and everything else that came of it.
 #[utoipa::path(
     delete, path = "/api/v1/channels/{id}", tag = "channels",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 204, description = "It is deleted."), Act), security(("token" = [])),
 )]
 async fn delete_channel(
@@ -163,7 +155,7 @@ async fn delete_channel(
 /// How far a channel is: its sync, what is left, what the provider allows.
 #[utoipa::path(
     get, path = "/api/v1/channels/{id}/progress", tag = "channels",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = ChannelProgress), Read), security(("token" = [])),
 )]
 async fn show_progress(
@@ -180,7 +172,7 @@ async fn show_progress(
 #[utoipa::path(
     get, path = "/api/v1/channels/{id}/runs", tag = "channels",
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ListParams,
         ("kind" = Option<model::RunKind>, Query, description = "Only of this kind."),
         ("state" = Option<model::RunState>, Query, description = "Only in this state."),

@@ -48,7 +48,7 @@ async fn list_discounts(
 /// Adds a discount: a share of the goods or an amount, with a window and limits of uses.
 #[utoipa::path(
     post, path = "/api/v1/discounts", tag = "discounts", request_body = NewDiscount,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Discount), Write), security(("token" = [])),
 )]
 async fn add_discount(
@@ -69,7 +69,7 @@ async fn add_discount(
 /// One discount.
 #[utoipa::path(
     get, path = "/api/v1/discounts/{id}", tag = "discounts",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = Discount), Read), security(("token" = [])),
 )]
 async fn show_discount(
@@ -87,11 +87,7 @@ async fn show_discount(
 /// Orders that used it stay as they are.
 #[utoipa::path(
     patch, path = "/api/v1/discounts/{id}", tag = "discounts", request_body = DiscountPatch,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Discount), Write), security(("token" = [])),
 )]
 async fn change_discount(
@@ -111,11 +107,7 @@ async fn change_discount(
 /// Switches a discount off: no order can use it any more. It stays readable.
 #[utoipa::path(
     delete, path = "/api/v1/discounts/{id}", tag = "discounts",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 204, description = "It is switched off."), Act), security(("token" = [])),
 )]
 async fn deactivate_discount(

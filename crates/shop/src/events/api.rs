@@ -77,7 +77,7 @@ async fn list_events(State(app): State<App>, uri: Uri) -> Result<Response, Probl
 /// Adds an event; whoever asks is its organiser.
 #[utoipa::path(
     post, path = "/api/v1/events", tag = "events", request_body = NewEvent,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Event), Write), security(("token" = [])),
 )]
 async fn create_event(
@@ -100,7 +100,7 @@ async fn create_event(
 /// Its ETag grows with every change by its organiser or staff, not with sign-ups.
 #[utoipa::path(
     get, path = "/api/v1/events/{id}", tag = "events",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = Event), PublicRead), security(()),
 )]
 async fn show_event(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
@@ -114,11 +114,7 @@ async fn show_event(State(app): State<App>, PathId(id): PathId) -> Result<Respon
 /// With more room, the waiting list moves up in its order.
 #[utoipa::path(
     patch, path = "/api/v1/events/{id}", tag = "events", request_body = EventPatch,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Event), Write), security(("token" = [])),
 )]
 async fn change_event(
@@ -138,11 +134,7 @@ async fn change_event(
 /// Cancels an event: its organiser, or staff. Who would have come stays known.
 #[utoipa::path(
     post, path = "/api/v1/events/{id}/cancel", tag = "events",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Event), Act), security(("token" = [])),
 )]
 async fn cancel_event(

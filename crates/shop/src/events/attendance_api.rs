@@ -31,7 +31,7 @@ fn not_signed_up() -> Problem {
 /// Whether one comes oneself; 404 if one has not signed up.
 #[utoipa::path(
     get, path = "/api/v1/events/{id}/attendance", tag = "events",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = Attendance), Read), security(("token" = [])),
 )]
 async fn show_attendance(
@@ -48,7 +48,7 @@ async fn show_attendance(
 /// Whoever waits comes as soon as it is their turn and somebody withdraws or there is more room.
 #[utoipa::path(
     post, path = "/api/v1/events/{id}/attendance", tag = "events",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = Attendance), Act), security(("token" = [])),
 )]
 async fn sign_up(
@@ -63,7 +63,7 @@ async fn sign_up(
 /// Withdraws; the first of the waiting list takes the place. It is no error not to have signed up.
 #[utoipa::path(
     delete, path = "/api/v1/events/{id}/attendance", tag = "events",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 204, description = "One does not come."), Act),
     security(("token" = [])),
 )]
@@ -80,7 +80,7 @@ async fn withdraw(
 #[utoipa::path(
     get, path = "/api/v1/events/{id}/attendances", tag = "events",
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ListParams,
         ("state" = Option<String>, Query, pattern = "^(attending|waiting)$"),
     ),

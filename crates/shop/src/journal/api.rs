@@ -132,7 +132,7 @@ async fn list_posts_of_user(
 /// Adds a post. Staff who may write the journal publish it at once; anybody else's waits for them.
 #[utoipa::path(
     post, path = "/api/v1/posts", tag = "journal", request_body = NewPost,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Post), Write), security(("token" = [])),
 )]
 async fn create_post(
@@ -153,7 +153,7 @@ async fn create_post(
 /// One post.
 #[utoipa::path(
     get, path = "/api/v1/posts/{id}", tag = "journal",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = Post), PublicRead), security((), ("token" = [])),
 )]
 async fn show_post(
@@ -170,11 +170,7 @@ async fn show_post(
 /// What a customer changes waits for staff again; only staff set `published`.
 #[utoipa::path(
     patch, path = "/api/v1/posts/{id}", tag = "journal", request_body = PostPatch,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Post), Write), security(("token" = [])),
 )]
 async fn change_post(
@@ -194,11 +190,7 @@ async fn change_post(
 /// Deletes a post with its comments, for good: whoever wrote it, or staff.
 #[utoipa::path(
     delete, path = "/api/v1/posts/{id}", tag = "journal",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 204, description = "It is gone."), Act), security(("token" = [])),
 )]
 async fn delete_post(

@@ -68,7 +68,7 @@ async fn show_author(
     put, path = "/api/v1/journal/authors/{id}", tag = "journal", request_body = AuthorNumber,
     params(
         ("id" = i64, Path, minimum = 1, description = "The account's."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IdempotencyKey,
     ),
     responses((status = 200, body = Author), Write), security(("token" = [])),
 )]

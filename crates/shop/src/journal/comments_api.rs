@@ -87,7 +87,7 @@ async fn list_comments(
     post, path = "/api/v1/posts/{id}/comments", tag = "journal", request_body = NewComment,
     params(
         ("id" = i64, Path, minimum = 1, description = "The post's."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IdempotencyKey,
     ),
     responses((status = 201, body = Comment), Write), security(("token" = [])),
 )]
@@ -111,7 +111,7 @@ async fn create_comment(
 /// One comment.
 #[utoipa::path(
     get, path = "/api/v1/comments/{id}", tag = "journal",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = Comment), PublicRead), security((), ("token" = [])),
 )]
 async fn show_comment(
@@ -126,11 +126,7 @@ async fn show_comment(
 /// Changes a comment: whoever wrote it, or staff. Absent fields stay; only staff set `hidden`.
 #[utoipa::path(
     patch, path = "/api/v1/comments/{id}", tag = "journal", request_body = CommentPatch,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Comment), Write), security(("token" = [])),
 )]
 async fn change_comment(
@@ -152,11 +148,7 @@ async fn change_comment(
 /// Deletes a comment for good: whoever wrote it, or staff.
 #[utoipa::path(
     delete, path = "/api/v1/comments/{id}", tag = "journal",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 204, description = "It is gone."), Act), security(("token" = [])),
 )]
 async fn delete_comment(

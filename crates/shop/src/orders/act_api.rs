@@ -125,10 +125,7 @@ fn key_of(key: Option<String>, what: &str, id: i64, body: &impl Serialize) -> Op
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/payments", tag = "orders", operation_id = "pay_order",
     request_body = NewPayment,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 201, body = OrderOut), Write),
     security(("token" = []), ("basket" = [])),
 )]
@@ -155,7 +152,7 @@ async fn pay(
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/payments/{payment_id}/sync", tag = "orders",
     operation_id = "sync_payment",
-    params(("id" = i64, Path, minimum = 1), ("payment_id" = i64, Path, minimum = 1)),
+    params(PathId, ("payment_id" = i64, Path, minimum = 1)),
     responses((status = 200, body = OrderOut), ActResponses, BadGateway),
     security(("token" = []), ("basket" = [])),
 )]
@@ -174,7 +171,7 @@ async fn sync_payment(
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/payments/{payment_id}/capture", tag = "orders",
     operation_id = "capture_payment",
-    params(("id" = i64, Path, minimum = 1), ("payment_id" = i64, Path, minimum = 1)),
+    params(PathId, ("payment_id" = i64, Path, minimum = 1)),
     responses((status = 200, body = OrderOut), ActResponses, BadGateway),
     security(("token" = [])),
 )]
@@ -193,10 +190,7 @@ async fn capture_payment(
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/refunds", tag = "orders", operation_id = "refund_order",
     request_body = NewRefund,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 201, body = OrderOut), Write), security(("token" = [])),
 )]
 async fn refund(
@@ -217,10 +211,7 @@ async fn refund(
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/fulfilments", tag = "orders", operation_id = "fulfil_order",
     request_body = NewFulfilment,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 201, body = OrderOut), Write), security(("token" = [])),
 )]
 async fn fulfil(
@@ -243,10 +234,7 @@ async fn fulfil(
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/returns", tag = "orders", operation_id = "return_order",
     request_body = NewReturn,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 201, body = OrderOut), Write), security(("token" = [])),
 )]
 async fn take_back(
@@ -266,10 +254,7 @@ async fn take_back(
 /// Closes a fulfilled order.
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/close", tag = "orders", operation_id = "close_order",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 200, body = OrderOut), ActResponses), security(("token" = [])),
 )]
 async fn close(

@@ -104,7 +104,7 @@ impl Done {
 #[utoipa::path(
     post, path = "/api/v1/orders", tag = "orders", operation_id = "place_order",
     request_body = NewOrder,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = OrderOut), Write), security(("token" = [])),
 )]
 async fn place(
@@ -139,7 +139,7 @@ async fn list(
 /// One order.
 #[utoipa::path(
     get, path = "/api/v1/orders/{id}", tag = "orders", operation_id = "order",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = OrderOut), Read),
     security(("token" = []), ("basket" = [])),
 )]
@@ -155,10 +155,7 @@ async fn one(
 /// Cancels an order of which nothing has left: its stock comes back, once, and so does its money.
 #[utoipa::path(
     post, path = "/api/v1/orders/{id}/cancel", tag = "orders", operation_id = "cancel_order",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 200, body = OrderOut), Act),
     security(("token" = []), ("basket" = [])),
 )]

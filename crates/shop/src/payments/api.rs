@@ -73,7 +73,7 @@ async fn list(State(app): State<App>, identity: Identity) -> Result<Response, Pr
 #[utoipa::path(
     post, path = "/api/v1/payment_methods", tag = "payments", operation_id = "add_payment_method",
     request_body = NewPaymentMethod,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     security(("token" = [])),
     responses((status = 201, body = StoredMethod), Write, BadGateway)
 )]
@@ -93,7 +93,7 @@ async fn add(
 #[utoipa::path(
     delete, path = "/api/v1/payment_methods/{id}", tag = "payments",
     operation_id = "remove_payment_method",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     security(("token" = [])),
     responses((status = 204, description = "It is removed"), Act, BadGateway)
 )]

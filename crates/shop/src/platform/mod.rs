@@ -20,6 +20,7 @@ pub mod layers;
 pub mod lookups;
 pub mod page;
 pub(crate) mod paper;
+mod params;
 pub mod problem;
 pub mod rate;
 pub mod request;

@@ -206,7 +206,7 @@ fn by(staff: &Identity, key: Option<Key>) -> By {
 #[utoipa::path(
     post, path = "/ecommerce/create_client", tag = "predecessors",
     operation_id = "lea_create_client", request_body = NewClient,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Client), Write), security(("token" = [])),
 )]
 async fn create_client(
@@ -251,10 +251,7 @@ async fn get_clients(
 #[utoipa::path(
     put, path = "/ecommerce/put_client/{id}", tag = "predecessors",
     operation_id = "lea_put_client", request_body = ClientChange,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 200, body = Client), Write), security(("token" = [])),
 )]
 async fn put_client(
@@ -279,7 +276,7 @@ async fn put_client(
 /// Lea: deactivates a client, who can no longer log in or order. Orders and names stay.
 #[utoipa::path(
     delete, path = "/ecommerce/delete_client/{id}", tag = "predecessors",
-    operation_id = "lea_delete_client", params(("id" = i64, Path, minimum = 1)),
+    operation_id = "lea_delete_client", params(PathId),
     responses((status = 200, body = Client), Act), security(("token" = [])),
 )]
 async fn delete_client(

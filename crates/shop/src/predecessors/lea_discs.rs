@@ -220,7 +220,7 @@ async fn move_stock(
 #[utoipa::path(
     post, path = "/ecommerce/create_disc", tag = "predecessors",
     operation_id = "lea_create_disc", request_body = NewDisc,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Disc), Write), security(("token" = [])),
 )]
 async fn create_disc(
@@ -305,10 +305,7 @@ async fn get_disc(
 #[utoipa::path(
     put, path = "/ecommerce/put_disc/{id}", tag = "predecessors", operation_id = "lea_put_disc",
     request_body = DiscChange,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 200, body = Disc), Write), security(("token" = [])),
 )]
 async fn put_disc(
@@ -364,7 +361,7 @@ async fn to_be_for_sale(
 /// Lea: deletes a disc. It can no longer be found or bought; its sales stay.
 #[utoipa::path(
     delete, path = "/ecommerce/delete_disc/{id}", tag = "predecessors",
-    operation_id = "lea_delete_disc", params(("id" = i64, Path, minimum = 1)),
+    operation_id = "lea_delete_disc", params(PathId),
     responses((status = 200, body = Disc), Act), security(("token" = [])),
 )]
 async fn delete_disc(

@@ -128,7 +128,7 @@ async fn admit(app: &App, identity: &Identity, client: i64) -> Result<(), Proble
 #[utoipa::path(
     post, path = "/ecommerce/create_request", tag = "predecessors",
     operation_id = "lea_create_request", request_body = NewRequest,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Ordered), Write), security(("token" = [])),
 )]
 async fn create_request(

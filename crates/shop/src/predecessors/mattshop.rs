@@ -254,7 +254,7 @@ struct Created {
 #[utoipa::path(
     put, path = "/orders/create/", tag = "predecessors", operation_id = "mattshop_create_order",
     request_body = NewOrder,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Created), Write), security(("token" = [])),
 )]
 async fn create_order(

@@ -132,7 +132,7 @@ fn wrong_post(detail: &'static str) -> Problem {
 #[utoipa::path(
     post, path = "/api/comments/", tag = "predecessors", operation_id = "rindus_create_comment",
     request_body = CommentFields,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = CommentOut), Write), security(("token" = [])),
 )]
 async fn create_comment(
@@ -174,7 +174,7 @@ async fn answer(
 /// Rindus: one comment.
 #[utoipa::path(
     get, path = "/api/comments/{id}/", tag = "predecessors", operation_id = "rindus_comment",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = CommentOut), Read), security(("token" = [])),
 )]
 async fn show_comment(
@@ -190,10 +190,7 @@ async fn show_comment(
 #[utoipa::path(
     put, path = "/api/comments/{id}/", tag = "predecessors",
     operation_id = "rindus_replace_comment", request_body = CommentFields,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 200, body = CommentOut), Write), security(("token" = [])),
 )]
 async fn replace_comment(
@@ -214,10 +211,7 @@ async fn replace_comment(
 #[utoipa::path(
     patch, path = "/api/comments/{id}/", tag = "predecessors",
     operation_id = "rindus_change_comment", request_body = CommentChange,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 200, body = CommentOut), Write), security(("token" = [])),
 )]
 async fn change_comment(
@@ -256,10 +250,7 @@ async fn change(
 #[utoipa::path(
     delete, path = "/api/comments/{id}/", tag = "predecessors",
     operation_id = "rindus_delete_comment",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 204, description = "It is gone."), Act), security(("token" = [])),
 )]
 async fn delete_comment(

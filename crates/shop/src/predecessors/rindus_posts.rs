@@ -111,7 +111,7 @@ async fn list_posts(
 #[utoipa::path(
     post, path = "/api/posts/", tag = "predecessors", operation_id = "rindus_create_post",
     request_body = PostFields,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = PostOut), Write), security(("token" = [])),
 )]
 async fn create_post(
@@ -149,7 +149,7 @@ async fn answer(
 /// Rindus: one post.
 #[utoipa::path(
     get, path = "/api/posts/{id}/", tag = "predecessors", operation_id = "rindus_post",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = PostOut), Read), security(("token" = [])),
 )]
 async fn show_post(
@@ -165,10 +165,7 @@ async fn show_post(
 #[utoipa::path(
     put, path = "/api/posts/{id}/", tag = "predecessors", operation_id = "rindus_replace_post",
     request_body = PostFields,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 200, body = PostOut), Write), security(("token" = [])),
 )]
 async fn replace_post(
@@ -188,10 +185,7 @@ async fn replace_post(
 #[utoipa::path(
     patch, path = "/api/posts/{id}/", tag = "predecessors", operation_id = "rindus_change_post",
     request_body = PostChange,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 200, body = PostOut), Write), security(("token" = [])),
 )]
 async fn change_post(
@@ -223,10 +217,7 @@ async fn change(
 /// Rindus: deletes a post with its comments.
 #[utoipa::path(
     delete, path = "/api/posts/{id}/", tag = "predecessors", operation_id = "rindus_delete_post",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 204, description = "It is gone."), Act), security(("token" = [])),
 )]
 async fn delete_post(

@@ -29,7 +29,7 @@ pub fn router() -> OpenApiRouter<App> {
 /// Lists a variant's prices, newest first: history and future.
 #[utoipa::path(
     get, path = "/api/v1/variants/{id}/prices", tag = "pricing",
-    params(("id" = i64, Path, minimum = 1), ListParams),
+    params(PathId, ListParams),
     responses((status = 200, body = Page<Price>), Read), security(("token" = [])),
 )]
 async fn list_prices(
@@ -46,10 +46,7 @@ async fn list_prices(
 /// Adds a price to a variant. It counts from `effective_from` on, until a newer one does.
 #[utoipa::path(
     post, path = "/api/v1/variants/{id}/prices", tag = "pricing", request_body = NewPrice,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 201, body = Price), Write), security(("token" = [])),
 )]
 async fn add_price(
@@ -66,10 +63,7 @@ async fn add_price(
 /// Adds a price to a product's default variant.
 #[utoipa::path(
     post, path = "/api/v1/products/{id}/prices", tag = "pricing", request_body = NewPrice,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 201, body = Price), Write), security(("token" = [])),
 )]
 async fn add_price_of_product(
@@ -100,10 +94,7 @@ async fn add(
 /// Deletes a price that does not count yet.
 #[utoipa::path(
     delete, path = "/api/v1/prices/{id}", tag = "pricing",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 204, description = "It is deleted."), Act), security(("token" = [])),
 )]
 async fn delete_price(

@@ -191,7 +191,7 @@ async fn list_locations(
 /// Adds a location.
 #[utoipa::path(
     post, path = "/api/v1/locations", tag = "stock", request_body = NewLocation,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Location), Write), security(("token" = [])),
 )]
 async fn add_location(
@@ -215,7 +215,7 @@ async fn add_location(
 
 /// One location.
 #[utoipa::path(
-    get, path = "/api/v1/locations/{id}", tag = "stock", params(("id" = i64, Path, minimum = 1)),
+    get, path = "/api/v1/locations/{id}", tag = "stock", params(PathId),
     responses((status = 200, body = Location), Read), security(("token" = [])),
 )]
 async fn one_location(
@@ -230,7 +230,7 @@ async fn one_location(
 /// Renames a location, changes its priority, or takes it out of sales.
 #[utoipa::path(
     patch, path = "/api/v1/locations/{id}", tag = "stock", request_body = LocationChange,
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = Location), Write), security(("token" = [])),
 )]
 async fn change_location(
@@ -281,7 +281,7 @@ async fn movements(
 /// Takes goods in.
 #[utoipa::path(
     post, path = "/api/v1/stock/receipts", tag = "stock", request_body = NewReceipt,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Moved), Write), security(("token" = [])),
 )]
 async fn receive(
@@ -304,7 +304,7 @@ async fn receive(
 /// Corrects a level, with a reason.
 #[utoipa::path(
     post, path = "/api/v1/stock/adjustments", tag = "stock", request_body = NewAdjustment,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Moved), Write), security(("token" = [])),
 )]
 async fn adjust(
@@ -327,7 +327,7 @@ async fn adjust(
 /// Moves free stock from one location to another.
 #[utoipa::path(
     post, path = "/api/v1/stock/transfers", tag = "stock", request_body = NewTransfer,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = Moved), Write), security(("token" = [])),
 )]
 async fn transfer(

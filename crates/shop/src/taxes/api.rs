@@ -151,8 +151,7 @@ async fn show_tax_rate(
     params(
         ("class" = String, Path, pattern = "^[a-z0-9_-]{1,64}$"),
         ("country" = String, Path, pattern = "^[A-Z]{2}$"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IfMatch, IdempotencyKey,
     ),
     responses((status = 200, body = TaxRate), Write), security(("token" = [])),
 )]
@@ -178,8 +177,7 @@ async fn set_tax_rate(
     params(
         ("class" = String, Path, pattern = "^[a-z0-9_-]{1,64}$"),
         ("country" = String, Path, pattern = "^[A-Z]{2}$"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IfMatch, IdempotencyKey,
     ),
     responses((status = 204, description = "It is deleted."), Act), security(("token" = [])),
 )]

@@ -43,7 +43,7 @@ impl From<FactorRefused> for Problem {
 #[utoipa::path(
     post, path = "/api/v1/accounts/{id}/second_factor/reset", tag = "accounts",
     operation_id = "reset_second_factor",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     security(("token" = [])),
     responses((status = 204, description = "The account has none any more"), Act)
 )]

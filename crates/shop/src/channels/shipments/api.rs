@@ -62,7 +62,7 @@ struct ShownWith {
 /// One shipment with all that is known of it.
 #[utoipa::path(
     get, path = "/api/v1/shipments/{id}", tag = "channels",
-    params(("id" = i64, Path, minimum = 1), ShownWith),
+    params(PathId, ShownWith),
     responses((status = 200, body = Shipment), Read), security(("token" = [])),
 )]
 async fn show_shipment(

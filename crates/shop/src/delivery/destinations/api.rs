@@ -96,7 +96,7 @@ async fn list_destinations(
 /// The answer shows the signing secret of a webhook, this once.
 #[utoipa::path(
     post, path = "/api/v1/destinations", tag = "destinations", request_body = NewDestination,
-    params(("Idempotency-Key" = Option<String>, Header, max_length = 255)),
+    params(IdempotencyKey),
     responses((status = 201, body = AddedDestination), Write), security(("token" = [])),
 )]
 async fn add_destination(
@@ -121,7 +121,7 @@ async fn add_destination(
 /// One destination, and how it fares.
 #[utoipa::path(
     get, path = "/api/v1/destinations/{id}", tag = "destinations",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = DestinationStatus), Read), security(("token" = [])),
 )]
 async fn show_destination(
@@ -140,11 +140,7 @@ async fn show_destination(
 #[utoipa::path(
     patch, path = "/api/v1/destinations/{id}", tag = "destinations",
     request_body = DestinationPatch,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Destination), Write), security(("token" = [])),
 )]
 async fn change_destination(
@@ -167,11 +163,7 @@ fn shown(destination: Destination) -> Response {
 /// Deletes a destination with everything that waits for it, and its dead letters.
 #[utoipa::path(
     delete, path = "/api/v1/destinations/{id}", tag = "destinations",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 204, description = "It is deleted."), Act), security(("token" = [])),
 )]
 async fn delete_destination(
@@ -197,11 +189,7 @@ fn acting(staff: &Identity, key: Option<String>, id: i64, deed: &str) -> Caller 
 /// Pauses a destination: what it asks for is kept for it. Again does nothing.
 #[utoipa::path(
     post, path = "/api/v1/destinations/{id}/pause", tag = "destinations",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Destination), Act), security(("token" = [])),
 )]
 async fn pause_destination(
@@ -218,11 +206,7 @@ async fn pause_destination(
 /// Resumes a destination that was paused or disabled. Again does nothing.
 #[utoipa::path(
     post, path = "/api/v1/destinations/{id}/resume", tag = "destinations",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Destination), Act), security(("token" = [])),
 )]
 async fn resume_destination(
@@ -239,10 +223,7 @@ async fn resume_destination(
 /// Sends a destination an event of the topic `destination.test`, which no other one gets.
 #[utoipa::path(
     post, path = "/api/v1/destinations/{id}/test", tag = "destinations",
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 202, body = TestSent), Act), security(("token" = [])),
 )]
 async fn test_destination(

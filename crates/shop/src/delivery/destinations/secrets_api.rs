@@ -61,7 +61,7 @@ impl From<ShownSecret> for RotatedSecret {
 /// Lists the secrets that sign a webhook's messages now, newest first, without the secrets.
 #[utoipa::path(
     get, path = "/api/v1/destinations/{id}/secrets", tag = "destinations",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = DestinationSecrets), Read), security(("token" = [])),
 )]
 async fn list_secrets(
@@ -84,10 +84,7 @@ async fn list_secrets(
 #[utoipa::path(
     post, path = "/api/v1/destinations/{id}/secrets", tag = "destinations",
     request_body = NewSecret,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 201, body = RotatedSecret), Write), security(("token" = [])),
 )]
 async fn rotate_secret(
@@ -111,9 +108,9 @@ async fn rotate_secret(
 #[utoipa::path(
     delete, path = "/api/v1/destinations/{id}/secrets/{number}", tag = "destinations",
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ("number" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IdempotencyKey,
     ),
     responses((status = 204, description = "It is deleted."), Act), security(("token" = [])),
 )]

@@ -36,7 +36,7 @@ pub(in crate::delivery) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(
     get, path = "/api/v1/destinations/{id}/dead_letters", tag = "dead letters",
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ListParams,
         ("topic" = Option<String>, Query, description = "Only of this topic."),
         ("entity" = Option<String>, Query, description = "Only of this kind of thing."),
@@ -62,7 +62,7 @@ async fn list_dead_letters(
 /// One dead letter, with its payload, the last request and the last answer.
 #[utoipa::path(
     get, path = "/api/v1/dead_letters/{id}", tag = "dead letters",
-    params(("id" = i64, Path, minimum = 1)),
+    params(PathId),
     responses((status = 200, body = Details), Read), security(("token" = [])),
 )]
 async fn show_dead_letter(
@@ -82,11 +82,7 @@ fn shown(details: &Details) -> Response {
 /// Edits what a dead letter tells when it is replayed.
 #[utoipa::path(
     patch, path = "/api/v1/dead_letters/{id}", tag = "dead letters", request_body = LetterPatch,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Details), Write), security(("token" = [])),
 )]
 async fn edit_dead_letter(
@@ -107,10 +103,9 @@ async fn edit_dead_letter(
 #[utoipa::path(
     post, path = "/api/v1/destinations/{id}/dead_letters/{letter_id}/replay", tag = "dead letters",
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ("letter_id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IfMatch, IdempotencyKey,
     ),
     responses((status = 202, body = DeadLetter), Act), security(("token" = [])),
 )]
@@ -133,10 +128,7 @@ async fn replay_dead_letter(
 #[utoipa::path(
     post, path = "/api/v1/destinations/{id}/dead_letters/replay", tag = "dead letters",
     request_body = Range,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 202, body = Replayed), Write), security(("token" = [])),
 )]
 async fn replay_dead_letters(
@@ -158,10 +150,9 @@ async fn replay_dead_letters(
     post, path = "/api/v1/destinations/{id}/dead_letters/{letter_id}/discard", tag = "dead letters",
     request_body = Discarding,
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ("letter_id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
+        IfMatch, IdempotencyKey,
     ),
     responses((status = 200, body = DeadLetter), Write), security(("token" = [])),
 )]

@@ -148,7 +148,7 @@ pub(super) fn skip_of(uri: &Uri) -> Result<usize, Problem> {
 #[utoipa::path(
     get, path = "/api/v1/orders/{id}/tickets", tag = "events", operation_id = "list_tickets",
     params(
-        ("id" = i64, Path, minimum = 1),
+        PathId,
         ("skip" = Option<usize>, Query, minimum = 0, maximum = 1_000_000,
             description = "How many to leave out: the `next` of the answer before."),
     ),
@@ -184,7 +184,7 @@ pub(super) async fn ticketed(app: &App, id: i64) -> Result<Doorway, Problem> {
 /// How many tickets were sold, and how many people are in.
 #[utoipa::path(
     get, path = "/api/v1/events/{id}/admissions", tag = "events",
-    operation_id = "count_admissions", params(("id" = i64, Path, minimum = 1)),
+    operation_id = "count_admissions", params(PathId),
     responses((status = 200, body = DoorCount), ActResponses), security(("token" = [])),
 )]
 async fn count_admissions(
@@ -219,10 +219,7 @@ struct NewAdmission {
 #[utoipa::path(
     post, path = "/api/v1/events/{id}/admissions", tag = "events", operation_id = "admit",
     request_body = NewAdmission,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 201, body = Admitted), Write), security(("token" = [])),
 )]
 async fn admit(
@@ -255,10 +252,7 @@ struct TakenBack {
 #[utoipa::path(
     post, path = "/api/v1/events/{id}/admissions/undo", tag = "events",
     operation_id = "undo_admission", request_body = TakenBack,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IdempotencyKey),
     responses((status = 204, description = "The ticket admits again."), Write),
     security(("token" = [])),
 )]
@@ -292,11 +286,7 @@ struct TicketProduct {
 #[utoipa::path(
     put, path = "/api/v1/events/{id}/product", tag = "events", operation_id = "sell_tickets",
     request_body = TicketProduct,
-    params(
-        ("id" = i64, Path, minimum = 1),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was read."),
-        ("Idempotency-Key" = Option<String>, Header, max_length = 255),
-    ),
+    params(PathId, IfMatch, IdempotencyKey),
     responses((status = 200, body = Event), Write), security(("token" = [])),
 )]
 async fn sell_tickets(
