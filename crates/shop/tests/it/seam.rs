@@ -1,6 +1,7 @@
 //! The seam on real databases: statements, schemas, values, transactions, ids.
 
 mod ids;
+mod plans;
 mod schema;
 pub mod transactions;
 mod values;

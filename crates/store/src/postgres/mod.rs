@@ -25,6 +25,11 @@ const WRITE_POOL: usize = 6;
 const POOL_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection; composed ones come in many shapes.
 const STATEMENT_CACHE_MAX: usize = 400;
+/// After so many loans a connection's plans are made anew. PostgreSQL keeps a plan for as long as
+/// it may be used, whatever becomes of the sizes that it was made for: the one for a table that was
+/// nearly empty reads all of it, also once that table is full. It would notice with the next
+/// statistics, a minute later at best.
+const LOANS_OF_A_PLAN: usize = 500;
 /// Server-side bounds: one statement, one lock, one forgotten transaction. Notices, such as "exists
 /// already", would stand in the log beside what matters.
 const SESSION: &str = "-c statement_timeout=20000 -c lock_timeout=10000 \
@@ -174,6 +179,10 @@ async fn connection(pool: &Pool) -> Result<Object> {
     let client = pool.get().await.map_err(|error| Error::Unavailable(error.into()))?;
     if client.statement_cache.size() > STATEMENT_CACHE_MAX {
         client.statement_cache.clear();
+    }
+    if Object::metrics(&client).recycle_count % LOANS_OF_A_PLAN == LOANS_OF_A_PLAN - 1 {
+        let failed = |error| Error::postgres("discard plans", error);
+        client.batch_execute("discard plans").await.map_err(failed)?;
     }
     Ok(client)
 }
