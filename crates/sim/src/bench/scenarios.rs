@@ -47,6 +47,9 @@ pub struct Options {
     /// Events of a backlog that is delivered.
     #[arg(long, default_value_t = 60_000)]
     pub(super) backlog: i64,
+    /// How old a transaction is beside which a backlog is delivered, in seconds.
+    #[arg(long, default_value_t = 1)]
+    pub(super) open_s: u64,
     /// Channels of the crowd.
     #[arg(long, default_value_t = 1_000)]
     pub(super) channels: u32,
