@@ -1,5 +1,7 @@
 //! Rows, read by position, the same for both engines.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use tokio_postgres::types::Type;
@@ -162,6 +164,32 @@ impl Cell for String {
             Value::Static(text) => Ok((*text).to_owned()),
             Value::Shared(text) => Ok(text.to_string()),
             other => unexpected("text", other),
+        }
+    }
+}
+
+/// Text that is handed on: copied once.
+impl Cell for Arc<str> {
+    fn sqlite(cell: ValueRef<'_>) -> Result<Self, String> {
+        match cell {
+            ValueRef::Text(bytes) => {
+                std::str::from_utf8(bytes).map(Self::from).map_err(|error| error.to_string())
+            }
+            other => unexpected("text", other),
+        }
+    }
+
+    fn postgres(row: &tokio_postgres::Row, column: usize) -> Result<Self, String> {
+        match row.columns().get(column).map(|c| c.type_()) {
+            Some(&Type::JSONB | &Type::JSON) => String::postgres(row, column).map(Self::from),
+            _ => native::<&str>(row, column).map(Self::from),
+        }
+    }
+
+    fn kept(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Shared(text) => Ok(Self::clone(text)),
+            value => String::kept(value).map(Self::from),
         }
     }
 }

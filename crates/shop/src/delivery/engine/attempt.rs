@@ -39,7 +39,7 @@ pub(super) struct Job {
     pub epoch: Option<i64>,
     pub thing: Thing,
     /// What waits of the thing, oldest first; a webhook takes the first.
-    pub deliveries: Vec<Delivery>,
+    pub deliveries: Vec<Arc<Delivery>>,
     pub failures: Failures,
     /// It waited when this worker began: whoever had it before may have sent it.
     pub inherited: bool,
@@ -118,12 +118,13 @@ impl Attempted {
     }
 }
 
-/// Makes the attempt.
+/// Makes the attempt. What a mirror's needs is many times as large as a webhook's, and every attempt
+/// is moved into a task: so those lie elsewhere.
 pub(super) async fn make(line: Arc<Line>, job: Arc<Job>) -> Attempted {
     match line.target.kind {
         Kind::Webhook => webhook(&line, &job.deliveries[0]).await,
-        Kind::Amqp => line.link.publish(&line, &job.deliveries[0]).await,
-        Kind::Rest => mirror::bring_up_to_date(&line, &job).await,
+        Kind::Amqp => Box::pin(line.link.publish(&line, &job.deliveries[0])).await,
+        Kind::Rest => Box::pin(mirror::bring_up_to_date(&line, &job)).await,
     }
 }
 

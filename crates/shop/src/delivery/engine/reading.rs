@@ -12,7 +12,7 @@ use super::window::{Delivery, Failures, Thing};
 use super::worker::{DATABASE_PAUSE, Worker};
 
 /// Deliveries that are read at once.
-const PAGE: i64 = 500;
+const PAGE: i64 = 1_000;
 /// Deliveries that are held; beyond it nothing is read.
 const HELD_MAX: usize = 2_000;
 /// Deliveries of one thing that are read when its wait ends.
@@ -130,7 +130,7 @@ impl Worker {
         let statement = Statement::new(&sql::RETRIES, params);
         let now = self.line.app.clock.now();
         let retries = self.line.app.db.read(statement, |row| {
-            let thing = Thing { entity: row.get::<String>(0)?.into(), id: row.get(1)? };
+            let thing = Thing { entity: row.get(0)?, id: row.get(1)? };
             let failures = Failures {
                 count: u32::try_from(row.get::<i64>(2)?).unwrap_or(u32::MAX),
                 first_at: row.get(3)?,
@@ -152,10 +152,10 @@ fn read_delivery(row: &Row<'_>) -> Result<Delivery> {
         id: row.get(0)?,
         lane: u32::try_from(row.get::<i64>(1)?).unwrap_or(u32::MAX),
         outbox_id: row.get(2)?,
-        thing: Thing { entity: row.get::<String>(3)?.into(), id: row.get(4)? },
+        thing: Thing { entity: row.get(3)?, id: row.get(4)? },
         letter: row.get(5)?,
         topic: row.get(6)?,
         at: row.get(7)?,
-        payload: row.get::<String>(8)?.into(),
+        payload: row.get(8)?,
     })
 }

@@ -8,12 +8,13 @@ use runout_store::statements;
 
 statements! {
     // --- handing out -----------------------------------------------------------------------------
-    /// Whether there is something to hand out, or to look for.
+    /// Whether there is something to hand out, or to look for. Asked whether one exists above the
+    /// mark, PostgreSQL would expect to meet it soon, and read all of them.
     ANYTHING = {
         sqlite: "select 1 from dispatch d where d.gaps <> '[]'
-            or exists (select 1 from outbox o where o.id > d.mark)",
+            or (select max(o.id) from outbox o) > d.mark",
         postgres: "select 1 from dispatch d where d.gaps <> '[]'::jsonb
-            or exists (select 1 from outbox o where o.id > d.mark)",
+            or (select max(o.id) from outbox o) > d.mark",
     };
     DISPATCH = {
         sqlite: "select mark, gaps, next_delivery from dispatch where id = 1",

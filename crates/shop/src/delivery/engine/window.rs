@@ -12,6 +12,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+/// A delivery's thing is looked up many times, and nobody chooses things so that they collide.
+pub(super) type Hashing = foldhash::fast::RandomState;
+
 /// Whatever has an order of its own: a kind of entity and an id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Thing {
@@ -57,7 +60,7 @@ enum Standing {
 }
 
 struct Queue {
-    deliveries: VecDeque<Delivery>,
+    deliveries: VecDeque<Arc<Delivery>>,
     standing: Standing,
     /// The table has deliveries of this thing, below the mark, that are not here.
     incomplete: bool,
@@ -67,7 +70,7 @@ struct Queue {
 /// See the module.
 #[derive(Default)]
 pub(super) struct Window {
-    things: HashMap<Thing, Queue>,
+    things: HashMap<Thing, Queue, Hashing>,
     ready: VecDeque<Thing>,
     waiting: BinaryHeap<Reverse<(Instant, Thing)>>,
     behind: VecDeque<Thing>,
@@ -113,7 +116,7 @@ impl Window {
             });
             match queue.standing {
                 Standing::Ready | Standing::Underway if !queue.incomplete => {
-                    queue.deliveries.push_back(delivery);
+                    queue.deliveries.push_back(Arc::new(delivery));
                     self.deliveries += 1;
                 }
                 _ => queue.incomplete = true,
@@ -131,7 +134,7 @@ impl Window {
     }
 
     /// The deliveries of a thing that is under way, oldest first.
-    pub(super) fn of(&self, thing: &Thing) -> impl Iterator<Item = &Delivery> {
+    pub(super) fn of(&self, thing: &Thing) -> impl Iterator<Item = &Arc<Delivery>> {
         self.things[thing].deliveries.iter()
     }
 
@@ -236,7 +239,7 @@ impl Window {
             return;
         }
         self.deliveries += read.len();
-        queue.deliveries = read.into();
+        queue.deliveries = read.into_iter().map(Arc::new).collect();
         queue.incomplete = !all;
         queue.standing = Standing::Ready;
         self.ready.push_back(thing.clone());

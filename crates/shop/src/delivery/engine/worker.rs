@@ -21,14 +21,14 @@ use super::refresh;
 use super::settings::Settings;
 use super::settle::{End, Obituary, Settle, Settled};
 use super::target::Kind;
-use super::window::{Delivery, Failures, Thing, Window};
+use super::window::{Delivery, Failures, Hashing, Thing, Window};
 
 /// Ends that are stored in one transaction.
 const SETTLED_MAX: usize = 1_000;
 /// While there is other work, so many ends are gathered before they are stored ...
-const GATHERED: usize = 500;
+const GATHERED: usize = SETTLED_MAX;
 /// ... or for so long.
-const GATHER_MAX: Duration = Duration::from_millis(10);
+const GATHER_MAX: Duration = Duration::from_millis(20);
 /// Pause after the database could not store or read.
 pub(super) const DATABASE_PAUSE: Duration = Duration::from_millis(200);
 /// Pause of a thing that must let another one go first.
@@ -55,7 +55,7 @@ pub(super) struct Worker {
     began: Instant,
     attempts: JoinSet<Done>,
     /// Things under way, by the turn in which they began, with their lanes.
-    under_way: HashMap<Thing, (u64, u32)>,
+    under_way: HashMap<Thing, (u64, u32), Hashing>,
     turn: u64,
     /// Ends that are not stored yet.
     settled: Vec<Ended>,
@@ -121,7 +121,7 @@ impl Worker {
             breaker: Breaker::default(),
             began: Instant::now(),
             attempts: JoinSet::new(),
-            under_way: HashMap::new(),
+            under_way: HashMap::default(),
             turn: 0,
             settled: Vec::new(),
             gathering_since: Instant::now(),
@@ -273,7 +273,7 @@ impl Worker {
         let Some(thing) = self.window.begin() else { return false };
         let mirrors = self.line.target.kind == Kind::Rest;
         let wanted = if mirrors { usize::MAX } else { 1 };
-        let deliveries: Vec<Delivery> = self.window.of(&thing).take(wanted).cloned().collect();
+        let deliveries: Vec<Arc<Delivery>> = self.window.of(&thing).take(wanted).cloned().collect();
         let first = &deliveries[0];
         self.busy.begin(first.lane);
         self.turn += 1;
