@@ -187,6 +187,9 @@ async fn what_is_refused_is_not_sent() {
         let refused = outbound.send(&outgoing).await.expect_err("not a header of ours");
         assert_eq!(refused, SendError::Blocked(Refusal::Header(name.to_string())));
     }
+    // What was allowed to a private destination last is not allowed to a public one.
+    let refused = outbound.send(&public).await.expect_err("a private address");
+    assert!(matches!(refused, SendError::Blocked(_)), "{refused:?}");
     assert_eq!(raw.connections(), 0);
 }
 

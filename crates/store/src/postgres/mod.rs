@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime, Timeouts,
+};
 use futures::future::try_join_all;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, NoTls};
@@ -28,8 +30,9 @@ const STATEMENT_CACHE_MAX: usize = 400;
 /// After so many loans a connection's plans are made anew. PostgreSQL keeps a plan for as long as
 /// it may be used, whatever becomes of the sizes that it was made for: the one for a table that was
 /// nearly empty reads all of it, also once that table is full. It would notice with the next
-/// statistics, a minute later at best.
-const LOANS_OF_A_PLAN: usize = 500;
+/// statistics, a minute later at best. (The connection that was given back last is lent first, so
+/// that few do most of the work, and count fast.)
+const LOANS_OF_A_PLAN: usize = 200;
 /// Server-side bounds: one statement, one lock, one forgotten transaction. Notices, such as "exists
 /// already", would stand in the log beside what matters.
 const SESSION: &str = "-c statement_timeout=20000 -c lock_timeout=10000 \
@@ -59,6 +62,7 @@ impl Postgres {
             let wait = Some(POOL_WAIT);
             Pool::builder(manager)
                 .max_size(size)
+                .queue_mode(QueueMode::Lifo)
                 .timeouts(Timeouts { wait, create: wait, recycle: wait })
                 .runtime(Runtime::Tokio1)
                 .build()
@@ -261,6 +265,7 @@ async fn query(client: &Object, statement: &Statement) -> Result<Vec<tokio_postg
     let params = references(&statement.params);
     if statement.replans() {
         // A statement without a name has a plan of its own, for these values.
+        debug_assert_eq!(params.len(), prepared.params().len(), "{}", statement.name());
         let types = prepared.params().iter().cloned();
         let typed: Vec<_> = params.into_iter().zip(types).collect();
         return client.query_typed(statement.postgres(), &typed).await.map_err(failed);

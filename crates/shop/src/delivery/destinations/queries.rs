@@ -36,7 +36,8 @@ statements! {
     RETRYING = {
         replan,
         both: "select entity, entity_id, attempts, first_at, due_at, status, error
-            from delivery_retry where destination_id = $1 order by due_at, entity, entity_id limit $2",
+            from delivery_retry where destination_id = $1
+            order by due_at, entity, entity_id limit $2",
     };
     BY_IDS = {
         sqlite: "select id, name, kind, shown_url, events, resources, exchange, allow_private,

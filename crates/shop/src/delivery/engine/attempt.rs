@@ -118,8 +118,8 @@ impl Attempted {
     }
 }
 
-/// Makes the attempt. What a mirror's needs is many times as large as a webhook's, and every attempt
-/// is moved into a task: so those lie elsewhere.
+/// Makes the attempt. What a mirror's needs is many times as large as a webhook's, and every
+/// attempt is moved into a task: so those lie elsewhere.
 pub(super) async fn make(line: Arc<Line>, job: Arc<Job>) -> Attempted {
     match line.target.kind {
         Kind::Webhook => webhook(&line, &job.deliveries[0]).await,

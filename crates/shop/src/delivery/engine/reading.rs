@@ -14,7 +14,7 @@ use super::worker::{DATABASE_PAUSE, Worker};
 /// Deliveries that are read at once.
 const PAGE: i64 = 1_000;
 /// Deliveries that are held; beyond it nothing is read.
-const HELD_MAX: usize = 2_000;
+const HELD_MAX: usize = 2_500;
 /// Deliveries of one thing that are read when its wait ends.
 const OF_THING_MAX: i64 = 100;
 /// Things that wait for another attempt before nothing new is read.

@@ -51,16 +51,13 @@ pub struct Window {
 }
 
 impl Window {
-    /// Starts a browser for the shop at this address. One that does not come up on a busy machine is
-    /// no fault of the shop's: another one is started.
+    /// Starts a browser for the shop at this address. One that does not come up on a busy machine
+    /// is no fault of the shop's: another one is started.
     pub async fn open(base: &str) -> Self {
         let mut tried = 1;
         loop {
             match Self::start(base).await {
-                Ok(window) => {
-                    window.resize(DESK).await;
-                    return window;
-                }
+                Ok(window) => return window,
                 Err(error) if tried < STARTS_MAX => eprintln!("no browser, try {tried}: {error}"),
                 Err(error) => panic!("no browser: {error}"),
             }
@@ -80,7 +77,9 @@ impl Window {
         let Value::Object(capabilities) = capabilities else { unreachable!("an object") };
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let client = builder.capabilities(capabilities).connect(&driver.url).await?;
-        Ok(Self { client, base: base.to_owned(), _driver: driver, _profile: profile })
+        let window = Self { client, base: base.to_owned(), _driver: driver, _profile: profile };
+        window.resize(DESK).await;
+        Ok(window)
     }
 
     /// A command of the browser's own protocol (CDP).

@@ -133,8 +133,8 @@ impl Stage {
         self.app.channels.ring();
     }
 
-    /// Waits until a count is not zero, and asks whoever has nothing to do for a sync meanwhile: one
-    /// that was asked of a channel whose run was about to end is part of that run.
+    /// Waits until a count is not zero, and asks whoever has nothing to do for a sync meanwhile:
+    /// one that was asked of a channel whose run was about to end is part of that run.
     pub(super) async fn until_some_asked(&self, sql: &'static str) {
         let since = Instant::now();
         while self.count(sql).await == 0 {
