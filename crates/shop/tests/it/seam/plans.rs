@@ -34,7 +34,8 @@ async fn a_plan_does_not_outlive_the_size_it_was_made_for() {
     let database = TestDatabase::new(Engine::Postgres).await;
     let db = Db::open(&database.url()).expect("opens");
     let table = "create table grown (id bigint primary key) with (autovacuum_enabled = false);
-        insert into grown values (7)";
+        insert into grown select n from generate_series(1, 100) n;
+        analyze grown";
     db.script(table).await.expect("a table");
     for _ in 0..20 {
         rows_read(&db, &KEPT).await;
