@@ -6,9 +6,10 @@
 
 use std::ops::RangeInclusive;
 
-/// Gaps that are remembered at most. A failed batch leaves one; thousands at once mean that
-/// something else is wrong, and then reading stops at the first one that no longer fits.
-pub const GAPS_MAX: usize = 1_000;
+/// Gaps that are remembered at most. A failed batch leaves one, until it is forgotten; thousands at
+/// once mean that something else is wrong, and then reading stops at the first one that no longer
+/// fits.
+pub const GAPS_MAX: usize = 4_000;
 
 /// Numbers that follow each other, none of which has been seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,11 +171,13 @@ mod tests {
     #[test]
     fn too_many_gaps_make_the_reader_wait() {
         let mut gaps = Gaps::default();
-        let mut seen: Vec<i64> = (1..=2_000).map(|n| n * 2).collect();
+        let most = GAPS_MAX as i64;
+        let mut seen: Vec<i64> = (1..=2 * most).map(|n| n * 2).collect();
         gaps.take_in(&mut seen, 0, 9, 0, 10);
-        assert_eq!((seen.len(), gaps.mark, gaps.gaps.len()), (GAPS_MAX, 2_000, GAPS_MAX));
-        let mut later: Vec<i64> = (1_001..=1_010).map(|n| n * 2).collect();
+        assert_eq!((seen.len(), gaps.mark, gaps.gaps.len()), (GAPS_MAX, 2 * most, GAPS_MAX));
+        let mut later: Vec<i64> = (most + 1..=most + 10).map(|n| n * 2).collect();
         gaps.take_in(&mut later, 9, 20, 11, 10);
-        assert_eq!((later.len(), gaps.mark), (10, 2_020), "what nobody can fill is forgotten");
+        let expected = (10, 2 * most + 20);
+        assert_eq!((later.len(), gaps.mark), expected, "what nobody can fill is forgotten");
     }
 }

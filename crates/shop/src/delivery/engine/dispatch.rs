@@ -22,8 +22,10 @@ use crate::platform::command::columns;
 /// Events that are handed out in one transaction.
 const EVENTS_MAX: i64 = 2_000;
 /// A gap is remembered at least so long, whatever the database says of its transactions: between
-/// taking a number and being known to have begun lies a moment.
-const PATIENCE_US: i64 = 600_000_000;
+/// taking a number and being known to have begun lies a moment. Both happen in the statement that
+/// stores the event, which the store ends after 20 s. The longer this is, the fewer transactions
+/// may fail in a second before there are too many gaps, and everything waits.
+const PATIENCE_US: i64 = 60_000_000;
 
 /// What one pass did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -8,6 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::sql;
+use super::target::Kind;
 use super::window::{Delivery, Failures, Thing};
 use super::worker::{DATABASE_PAUSE, Worker};
 
@@ -15,8 +16,11 @@ use super::worker::{DATABASE_PAUSE, Worker};
 const PAGE: i64 = 1_000;
 /// Deliveries that are held; beyond it nothing is read.
 const HELD_MAX: usize = 2_500;
-/// Deliveries of one thing that are read when its wait ends.
-const OF_THING_MAX: i64 = 100;
+/// Deliveries of one thing that are read when its wait ends: few, so that the window has room for
+/// many things, since of each only one is under way ...
+const OF_THING_MAX: i64 = 16;
+/// ... but for a mirror many, since all of them become one call.
+const OF_MIRRORED_THING_MAX: i64 = 100;
 /// Things that wait for another attempt before nothing new is read.
 const THINGS_MAX: usize = 100_000;
 
@@ -88,7 +92,7 @@ impl Worker {
                     return Err(error);
                 }
             };
-            let all = (read.len() as i64) < OF_THING_MAX;
+            let all = (read.len() as i64) < self.of_thing_max();
             self.window.reread(&thing, read, all);
         }
         let room = self.window.len() + PAGE as usize <= HELD_MAX;
@@ -113,13 +117,20 @@ impl Worker {
         Value::Ints(self.lanes.keys().map(|lane| i64::from(*lane)).collect())
     }
 
+    fn of_thing_max(&self) -> i64 {
+        match self.line.target.kind {
+            Kind::Rest => OF_MIRRORED_THING_MAX,
+            Kind::Webhook | Kind::Amqp => OF_THING_MAX,
+        }
+    }
+
     async fn of_thing(&self, thing: &Thing) -> Result<Vec<Delivery>> {
         let params = vec![
             self.line.target.id.into(),
             Arc::clone(&thing.entity).into(),
             thing.id.into(),
             self.window.mark().into(),
-            OF_THING_MAX.into(),
+            self.of_thing_max().into(),
         ];
         self.line.app.db.read(Statement::new(&sql::OF_THING, params), read_delivery).await
     }

@@ -32,8 +32,8 @@ const POSTGRES_EVERY: u64 = 4;
 /// After one kill for so many changes the servers are left in peace: a machine so busy that they
 /// hardly live between two kills would never come to an end.
 const CHANGES_PER_KILL: u64 = 5_000;
-/// How long the rest may take when everything is well again.
-const REST_MAX: Duration = Duration::from_secs(300);
+/// How long nothing may be delivered of the rest when everything is well again.
+const STILL_MAX: Duration = Duration::from_secs(60);
 
 const SETTINGS: [(&str, &str); 6] = [
     ("RUNOUT_DELIVERY_LEASE_MS", "1500"),
@@ -155,13 +155,16 @@ async fn nearly_done(db: &Db, ended: &AtomicBool) -> bool {
 
 /// Waits until everything is delivered.
 async fn rest(db: &Db) {
-    let since = Instant::now();
-    while number(db, WAITING).await != Some(0) {
-        assert!(
-            since.elapsed() < REST_MAX,
-            "not everything is delivered: {:?}",
-            number(db, WAITING).await
-        );
+    let (mut since, mut least) = (Instant::now(), i64::MAX);
+    loop {
+        let left = number(db, WAITING).await;
+        if left == Some(0) {
+            return;
+        }
+        if let Some(left) = left.filter(|left| *left < least) {
+            (since, least) = (Instant::now(), left);
+        }
+        assert!(since.elapsed() < STILL_MAX, "nothing is delivered any more: {left:?} wait");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
