@@ -288,4 +288,42 @@ on_both_engines! {
         assert_eq!(posts, 1, "it was not sent twice");
         engine.stop().await;
     }
+
+    /// What was created in doubt is found as it was then, though it has been changed here since.
+    async fn a_creation_in_doubt_is_found_after_a_change(shop: TestShop) {
+        let app = &shop.app;
+        let receiver = Receiver::start(|came, _| match came.method {
+            Method::POST => Reply { after: Duration::from_secs(60), ..reply(201) },
+            Method::GET if came.path.contains("title=Then") => {
+                let record = json!([{
+                    "id": 77, "userId": 99_999_942, "title": "Then", "body": "B",
+                }]);
+                Reply { body: record.to_string(), ..reply(200) }
+            }
+            Method::GET => Reply { body: "[]".to_owned(), ..reply(200) },
+            _ => reply(200),
+        })
+        .await;
+        let owner = shop.superuser().await;
+        mirror(&owner, &receiver.url).await;
+        let engine = Engined::start(
+            app,
+            Settings { timeout: Duration::from_millis(2_500), ..settings() },
+        );
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let new = json!({"title": "Then", "body": "B"});
+        let post = owner.post("/api/v1/posts", new).await.expect(201);
+        receiver.has_come(1).await;
+        let changed = json!({"title": "Now", "body": "B"});
+        let path = format!("/api/v1/posts/{}", id(&post));
+        owner.send(Method::PATCH, &path, Some(changed), &[]).await.expect(200);
+        becomes(app, "select count(*) from remote_record where remote_key = '77'", 1).await;
+        becomes(app, WAITING, 0).await;
+        let came = receiver.came();
+        let posts = came.iter().filter(|came| came.method == Method::POST).count();
+        assert_eq!(posts, 1, "it was not sent twice");
+        let put = came.iter().find(|came| came.method == Method::PUT).expect("it is put right");
+        assert_eq!((put.path.as_str(), put.json()["title"].as_str()), ("/posts/77", Some("Now")));
+        engine.stop().await;
+    }
 }

@@ -24,7 +24,7 @@ use super::attempt::{
 };
 use super::settle::Record;
 use super::target::Resource;
-use super::window::Thing;
+use super::window::{Delivery, Thing};
 use crate::delivery::envelope;
 use crate::delivery::http::{Answer, Outgoing};
 
@@ -231,23 +231,32 @@ impl Call<'_> {
 
     /// Removes what a creation has left that was in doubt, and of which the thing has gone since.
     async fn remove_orphans(&self) -> Result<(), Trouble> {
-        let Call { line, job, resource } = self;
+        let Call { job, .. } = self;
         if !job.inherited && !job.failures.in_doubt {
             return Ok(());
         }
         for delivery in &job.deliveries {
-            let Some(then) = local::from_payload(&job.thing, &delivery.payload) else { continue };
-            let parent = match &then.parent {
-                Some(parent) => records::of(&line.app.db, &line.target.origin, parent).await?,
-                None => None,
-            };
-            let parent_key = parent.and_then(|parent| parent.key);
-            let body = in_remote_words(resource, &then, parent_key.as_deref());
-            if let Some(key) = search::orphan(self, &body).await? {
+            if let Some(key) = self.orphan_of(delivery).await? {
                 self.remove(&key).await?;
             }
         }
         Ok(())
+    }
+
+    /// The id of a record that says what the thing was when this delivery's change was made, and
+    /// that is nobody's.
+    async fn orphan_of(&self, delivery: &Delivery) -> Result<Option<String>, Trouble> {
+        let Call { line, job, resource } = self;
+        let Some(then) = local::from_payload(&job.thing, &delivery.payload) else {
+            return Ok(None);
+        };
+        let parent = match &then.parent {
+            Some(parent) => records::of(&line.app.db, &line.target.origin, parent).await?,
+            None => None,
+        };
+        let parent_key = parent.and_then(|parent| parent.key);
+        let body = in_remote_words(resource, &then, parent_key.as_deref());
+        search::orphan(self, &body).await
     }
 
     /// Removes the record of this id, unless it is another thing's by now.
@@ -285,6 +294,14 @@ impl Call<'_> {
             let found = search::orphan(self, body).await?;
             if found.is_some() {
                 return Ok(found);
+            }
+            // It may have been created as it was then, and have been changed here since.
+            for delivery in &job.deliveries {
+                if let Some(key) = self.orphan_of(delivery).await?
+                    && self.replace(&key, body).await?
+                {
+                    return Ok(Some(key));
+                }
             }
         }
         let outgoing = self.outgoing(Method::POST, self.collection(), Some(body));
